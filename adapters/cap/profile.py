@@ -1,0 +1,36 @@
+"""The kind `alert` as the schemas know it: what a body must be, and which divisions there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from marshmallow import ValidationError
+
+from schemas import divisions
+from schemas.faults import Explained, first_fault
+from schemas.kinds import kind
+
+KIND: Final = "alert"
+VERSION: Final = 1
+
+
+def flaws(body: Mapping[str, Any]) -> list[Explained]:
+    """What is wrong with a body, the first flaw of each member: a JSON pointer into it, and why."""
+    try:
+        kind(KIND, VERSION).body().load(dict(body))
+    except ValidationError as error:
+        found = error.messages
+        assert isinstance(found, dict)  # by member, as a schema gives them
+        return [first_fault(ValidationError({member: messages})) for member, messages in found.items()]
+    return []
+
+
+def division(code: str) -> str | None:
+    """The present six-digit code (GB/T 2260) for a code, old ones mapped; None for an unknown one.
+
+    The twelve digits of a city or county in the statistical code (six and six noughts) mean the same; those
+    of a township do not, and are unknown.
+    """
+    six = code[:6] if len(code) == 12 and code.endswith("000000") else code
+    return divisions.current(six) if divisions.known(six) else None
