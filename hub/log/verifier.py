@@ -1,0 +1,287 @@
+"""The auditor's verifier: one record against its receipt, or a whole log against its checkpoint.
+
+It believes the trust list, the keys given to it, and SHA-256; a log's files and a record's bearer are not
+believed. It needs no network, no database and no clock.
+
+`verify_record` takes these steps:
+
+1. The receipt and its entry are well formed, and the entry is one of a record going into a log.
+2. The record names a key of the trust list and bears its signature; the key signs this kind for the sender.
+3. The record is acceptable by its schema, and the entry says of it what it is.
+4. The checkpoint is signed by a node's log key in the trust list.
+5. The entry is in that log at its index.
+6. Enough witnesses cosigned the checkpoint; a node's witness does not count for the node's own log.
+7. The key was valid when the record was issued, and not revoked when the entry was made.
+
+`verify_log` takes these, reading each entry once and keeping no more than a bundle and one tile a level:
+
+1. The checkpoint is signed by the log; enough witnesses cosigned it.
+2. Every entry is well formed, and every recipient's stream counts 1, 2, 3 … without a gap.
+3. Every tile of every level is what the entries below it hash to. No tile is taken on the word of another,
+   so a forged one shows even where its parent is right (as CVE-2026-56865 did not show in Go's reader).
+4. The root over all entries is the checkpoint's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from hub.errors import Code, Problem
+from hub.log import entry as entries
+from hub.log import form
+from hub.log import receipt as receipts
+from hub.log import tile as tiles
+from hub.log.checkpoint import Checkpoint, Cosignature, VerifiedCheckpoint, open_checkpoint
+from hub.log.note import VerifierKey, split_note
+from hub.log.reader import LogReader
+from hub.log.tree import HASH_BYTES, complete_root, leaf_hashes, split_hashes
+from keys import record_signature
+from keys.trust_list import Trust, TrustedKey
+from schemas import record as record_schema
+from schemas.limits import TILE_WIDTH
+
+Progress = Callable[[int, int], None]
+"""Called with the entries checked so far and how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A record is what its sender signed, and is in a log. Only `verify_record` makes one."""
+
+    record: record_schema.Record
+    digest: str
+    key: TrustedKey
+    entry: entries.Routed
+    index: int
+    checkpoint: VerifiedCheckpoint
+
+    @property
+    def cosignatures(self) -> tuple[Cosignature, ...]:
+        """Those that count (step 6)."""
+        return self.checkpoint.cosignatures
+
+
+def verify_record(jws: str, receipt: str | bytes, trust: Trust, *, quorum: int = 0) -> Verdict:
+    """Verify one record with its receipt, by the steps above.
+
+    `quorum` is the number of cosignatures asked for; `trust.quorum` holds what the cities agreed on. Raises
+    the `Problem` of the step that fails: MALFORMED, TOO_LARGE, UNKNOWN_KEY, BAD_SIGNATURE, NOT_ALLOWED,
+    CONFLICT where entry and record differ, UNSIGNED where cosignatures are too few, and those of the record's
+    schema.
+    """
+    # 1. The receipt and its entry.
+    parsed = receipts.Receipt.parse(receipt)
+    entry = entries.decode(parsed.entry)
+    if not isinstance(entry, entries.Routed):
+        raise Problem(Code.NOT_ALLOWED, f"an entry of type {entry.type} is no receipt for a record")
+    # 2. The record's key and signature.
+    signed = record_signature.parse(jws)
+    key = trust.key(signed.kid)
+    if key is None:
+        raise Problem(Code.UNKNOWN_KEY, "the record's key is not in the trust list")
+    verified = record_signature.verify(signed, key.verify_key)
+    # 3. What the record says, and what the entry says of it.
+    record = record_schema.load(verified.payload)
+    if key.owner_kind != "city" or key.owner != record.sender or not key.may_sign(record.kind):
+        raise Problem(Code.NOT_ALLOWED, "the key is not one that signs this kind for the sender")
+    _compare(entry, record, verified.digest)
+    # 4. The log's signature, and the witnesses'.
+    origin = Checkpoint.parse(split_note(parsed.checkpoint)[0]).origin
+    node = trust.nodes.get(origin)
+    if node is None:
+        raise Problem(Code.UNKNOWN_KEY, "the checkpoint is of a log that is not in the trust list")
+    log = VerifierKey.parse(node.log)
+    witnesses = [VerifierKey.parse(other.witness) for other in trust.nodes.values() if other is not node]
+    # 5. The entry's place (`receipts.verify` opens the checkpoint first: step 4).
+    checkpoint = receipts.verify(parsed, log, witnesses)
+    # 6. The witnesses.
+    _check_quorum(checkpoint, quorum)
+    # 7. The key's validity.
+    if not key.valid_at(record.issued_at, datetime.fromisoformat(entry.at)):
+        raise Problem(Code.UNKNOWN_KEY, "the record's key was not valid when it was issued and entered")
+    return Verdict(record, verified.digest, key, entry, parsed.index, checkpoint)
+
+
+def _compare(entry: entries.Routed, record: record_schema.Record, digest: str) -> None:
+    """Step 3: the entry is of this record. A `received` entry names those recipients only that it serves."""
+    pairs: dict[str, tuple[object, object]] = {
+        "digest": (entry.digest, digest),
+        "id": (entry.id, record.id),
+        "revision": (entry.revision, record.revision),
+        "kind": (entry.kind, record.kind),
+        "from": (entry.sender, record.sender),
+        "marking": (entry.marking, record.marking),
+    }
+    for name, (said, is_) in pairs.items():
+        if said != is_:
+            raise Problem(Code.CONFLICT, f"the entry is of another record: {name} differs", where=f"/{name}")
+    named, sent = set(entry.to), set(record.recipients)
+    if not named <= sent or (isinstance(entry, entries.Accepted) and named != sent):
+        raise Problem(Code.CONFLICT, "the entry names other recipients than the record", where="/to")
+
+
+def _check_quorum(checkpoint: VerifiedCheckpoint, quorum: int) -> None:
+    found = len(checkpoint.cosignatures)
+    if found < quorum:
+        raise Problem(Code.UNSIGNED, f"{found} of {quorum} cosignatures are on the checkpoint")
+
+
+@dataclass(frozen=True, slots=True)
+class LogReport:
+    """What a whole log was found to hold; there is one only where every step passed."""
+
+    checkpoint: VerifiedCheckpoint
+    types: Mapping[str, int]
+    """How many entries of each type."""
+    streams: Mapping[str, int]
+    """The last number of each recipient's stream, by city code; there is no gap before it."""
+
+    @property
+    def origin(self) -> str:
+        return self.checkpoint.checkpoint.origin
+
+    @property
+    def size(self) -> int:
+        return self.checkpoint.size
+
+    @property
+    def root(self) -> bytes:
+        return self.checkpoint.root
+
+    @property
+    def cosignatures(self) -> tuple[Cosignature, ...]:
+        return self.checkpoint.cosignatures
+
+
+def verify_log(
+    reader: LogReader,
+    log: VerifierKey,
+    *,
+    witnesses: Iterable[VerifierKey] = (),
+    quorum: int = 0,
+    progress: Progress | None = None,
+) -> LogReport:
+    """Verify a whole log, by the steps above.
+
+    Raises the `Problem` of the first entry or tile at fault, which its detail names: what the reader raises,
+    and MALFORMED, TOO_LARGE, UNKNOWN_KEY, BAD_SIGNATURE, UNSIGNED, or CONFLICT where parts of the log
+    contradict each other.
+    """
+    # 1. The checkpoint.
+    checkpoint = open_checkpoint(reader.checkpoint(), log, witnesses)
+    _check_quorum(checkpoint, quorum)
+    size = checkpoint.size
+    streams = _Streams()
+    fold = _Fold(reader)
+    for first in range(0, size, TILE_WIDTH):
+        number, width = first // TILE_WIDTH, min(TILE_WIDTH, size - first)
+        lines = _bundle(reader, number, width)
+        # 2. Entries and streams.
+        streams.check(first, lines)
+        # 3. Level 0, and the levels above as they fill.
+        fold.check(lines)
+        if progress is not None:
+            progress(first + width, size)
+    fold.finish()
+    # 4. The root.
+    if tiles.compact_range(size, fold.tails).root() != checkpoint.root:
+        raise Problem(Code.CONFLICT, "the entries do not hash to the root that the checkpoint names")
+    return LogReport(checkpoint, +streams.types, streams.last())
+
+
+def _bundle(reader: LogReader, number: int, width: int) -> list[bytes]:
+    try:
+        return tiles.decode_bundle(reader.entries(number, width), width)
+    except Problem as problem:
+        if problem.code is not Code.MALFORMED:
+            raise
+        path = tiles.Tile(tiles.ENTRIES, number, width).path
+        raise Problem(Code.MALFORMED, f"{path}: {problem.detail}") from problem
+
+
+_ACCEPTED_END: Final = b'"type":"accepted","v":1}'
+
+
+class _Streams:
+    """Step 2: counts the types, and each recipient's stream."""
+
+    def __init__(self) -> None:
+        self.types: Counter[str] = Counter()
+        self._last: dict[str, int] = {}
+
+    def last(self) -> dict[str, int]:
+        """The last number of each stream."""
+        return dict(sorted(self._last.items()))
+
+    def check(self, first: int, lines: list[bytes]) -> None:
+        """Check the entries from index `first` on."""
+        last, routed = self._last, 0
+        for place, numbering in enumerate(form.numberings(lines)):
+            if numbering is None:
+                self._check_other(first + place, lines[place])
+                continue
+            routed += 1
+            for city, n in numbering.items():
+                if n != last.get(city, 0) + 1:
+                    self._refuse(first + place, city, n)
+                last[city] = n
+        accepted = sum([line.endswith(_ACCEPTED_END) for line in lines])
+        self.types.update({"accepted": accepted, "received": routed - accepted})
+
+    def _check_other(self, index: int, line: bytes) -> None:
+        try:
+            entry = entries.decode(line)
+        except Problem as problem:
+            raise Problem(problem.code, f"entry {index}: {problem.detail}", where=problem.where) from problem
+        self.types[entry.type] += 1
+
+    def _refuse(self, index: int, city: str, n: int) -> None:
+        wanted = self._last.get(city, 0) + 1
+        raise Problem(
+            Code.CONFLICT,
+            f"entry {index}: the stream of {city} goes on with {n} instead of {wanted}",
+        )
+
+
+class _Fold:
+    """Step 3: hashes the entries up, and holds every tile of the log against what it must be."""
+
+    def __init__(self, reader: LogReader) -> None:
+        self._reader = reader
+        self._done: Counter[int] = Counter()
+        """Full tiles of each level so far."""
+        self.tails: dict[int, bytes] = {}
+
+    def check(self, lines: list[bytes]) -> None:
+        """Check the next level-0 tile, and each tile above that it fills."""
+        hashes = leaf_hashes(lines)
+        level, tile = 0, b"".join(hashes)
+        while len(tile) == tiles.TILE_BYTES:
+            self._compare(level, self._done[level], tile)
+            self._done[level] += 1
+            self.tails.pop(level, None)
+            parent = complete_root(hashes if level == 0 else split_hashes(tile))
+            level, tile = level + 1, self.tails.get(level + 1, b"") + parent
+        self.tails[level] = tile
+
+    def finish(self) -> None:
+        """Check the partial tiles of the right edge."""
+        for level, tail in self.tails.items():
+            self._compare(level, self._done[level], tail)
+
+    def _compare(self, level: int, number: int, tile: bytes) -> None:
+        width = len(tile) // HASH_BYTES
+        held = self._reader.tile(level, number, width)
+        if held == tile:
+            return
+        path = tiles.Tile(level, number, width).path
+        if len(held) != len(tile):
+            raise Problem(Code.CONFLICT, f"{path} is not {width} hashes long")
+        differing = next(i for i in range(width) if held[32 * i : 32 * i + 32] != tile[32 * i : 32 * i + 32])
+        place = number * TILE_WIDTH + differing
+        below = f"entry {place}" if level == 0 else tiles.Tile(level - 1, place).path
+        raise Problem(Code.CONFLICT, f"{path} does not hold the hash of {below}")
