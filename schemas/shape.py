@@ -1,0 +1,55 @@
+"""What every schema of this project is: strict about unknown members, and checked across members by plain rules.
+
+A rule is a function over the JSON object as it came, called only when every member of the object is right
+by itself. It yields a `Fault` for each thing that is wrong. Both the compiled check and marshmallow call
+the same rules, so they cannot come to differ on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, TypeAlias
+
+from marshmallow import RAISE, Schema, ValidationError, validates_schema
+
+
+class Fault(NamedTuple):
+    """Something wrong: the path to it from the object at hand, and why, in words that repeat no value."""
+
+    path: tuple[str | int, ...]
+    message: str
+
+
+Rule: TypeAlias = Callable[[Mapping[str, Any]], Iterator[Fault]]
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:
+    """Something the sender should look at; never a reason to refuse. `where` is a JSON pointer."""
+
+    code: str
+    where: str
+    zh: str
+    en: str
+
+
+class Shape(Schema):
+    """A JSON object of the wire contract."""
+
+    class Meta:
+        unknown = RAISE
+
+    rules: ClassVar[tuple[Rule, ...]] = ()
+
+    @validates_schema(pass_original=True, skip_on_field_errors=True)
+    def _across_members(self, _data: Any, original: Any, **_kwargs: Any) -> None:
+        messages: dict[Any, Any] = {}
+        for rule in self.rules:
+            for fault in rule(original):
+                at = messages
+                for step in fault.path[:-1]:
+                    at = at.setdefault(step, {})
+                at.setdefault(fault.path[-1], []).append(fault.message)
+        if messages:
+            raise ValidationError(messages)
