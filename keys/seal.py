@@ -3,14 +3,17 @@
 What `check_shape` checks, without any key:
 
 1. Exactly `protected`, `iv`, `ciphertext`, `tag` and `recipients`; so no `unprotected` and no `aad`.
-2. The protected header is compact JSON and holds `enc` `A256GCM` and at most `alg` beside it; so no `zip`.
-3. Each recipient has exactly `header` and `encrypted_key`; its header exactly `kid`, `epk` (X25519) and,
-   unless the protected header has it, `alg` `ECDH-ES+A256KW`. No key id stands twice.
-4. Every value in strict base64url and of the length that its algorithm gives it.
+2. The protected header is strict JSON in whatever spelling. It holds `enc` `A256GCM` and at most `alg`, `typ`,
+   `cty`, `apu` and `apv` beside it; so no `zip` and no `crit`.
+3. Each recipient has exactly `header` and `encrypted_key`; its header `kid`, `epk` (X25519) and at most `apu`
+   and `apv` (RFC 7518 §4.6.1.2, §4.6.1.3). No key id stands twice.
+4. `alg`, `ECDH-ES+A256KW`, stands in the protected header or in each recipient's, never in both; no other
+   name stands in both either (RFC 7516 §7.2.1).
+5. Every value in strict base64url and of the length that its algorithm gives it, or of a bounded one.
 
-The header is compact because `joserfc` authenticates its own spelling of it, not the one received; every
-common library writes it so, and one value keeps one spelling. This is suite 1's sealing: another suite brings
-its own `alg` and its own file.
+The protected header is authenticated as it was received (RFC 7516 §5.2, steps 14 and 15): `jwcrypto` keeps
+its octets and only puts them back into base64url, which is strict and so gives the same characters. This is
+suite 1's sealing: another suite brings its own `alg` and its own file.
 """
 
 from __future__ import annotations
@@ -20,15 +23,9 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, cast
 
-from joserfc.errors import JoseError
-from joserfc.jwe import (
-    GeneralJSONEncryption,
-    GeneralJSONSerialization,
-    JWERegistry,
-    decrypt_json,
-    encrypt_json,
-)
-from joserfc.jwk import OKPKey
+from jwcrypto.common import JWException
+from jwcrypto.jwe import JWE
+from jwcrypto.jwk import JWK
 
 from hub.errors import Code, Problem
 from keys.suite import SealKey, UnsealKey, base64url_decode
@@ -40,25 +37,20 @@ ENCRYPTION: Final = "A256GCM"
 SEAL_RECIPIENTS: Final = RECIPIENTS + 2
 """`from`, every `to`, and one to spare for a city whose key is being replaced."""
 
-_PROTECTED_LENGTH: Final = 128
+_PROTECTED_LENGTH: Final = 1024
+_MEDIA_TYPE_LENGTH: Final = 64
 _IV = re.compile(r"[A-Za-z0-9_-]{16}")
 _TAG = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]")
 _WRAPPED_KEY = re.compile(r"[A-Za-z0-9_-]{53}[AQgw]")
+_PARTY = re.compile(r"(?:[A-Za-z0-9_-]{4}){0,42}+(?:[A-Za-z0-9_-][AQgw]|[A-Za-z0-9_-]{2}[AEIMQUYcgkosw048])?")
 _THIRTY_TWO_BYTES = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
 
 _MEMBERS = frozenset(("protected", "iv", "ciphertext", "tag", "recipients"))
 _RECIPIENT_MEMBERS = frozenset(("header", "encrypted_key"))
+_PROTECTED_MEMBERS = frozenset(("enc", "alg", "typ", "cty", "apu", "apv"))
 _HEADER_MEMBERS = frozenset(("kid", "epk"))
+_PARTY_MEMBERS = frozenset(("apu", "apv"))
 _EPK_MEMBERS = frozenset(("kty", "crv", "x"))
-
-
-class _Registry(JWERegistry):
-    """Suite 1's algorithms only, with room for a whole record."""
-
-    max_ciphertext_length = RECORD_BYTES
-
-
-_REGISTRY: Final = _Registry(algorithms=(ALGORITHM, ENCRYPTION), max_recipients=SEAL_RECIPIENTS)
 
 
 def seal(plaintext: bytes, keys: Sequence[SealKey]) -> dict[str, Any]:
@@ -74,13 +66,12 @@ def seal(plaintext: bytes, keys: Sequence[SealKey]) -> dict[str, Any]:
         raise Problem(Code.INVALID, "there is nothing to seal")
     if len(plaintext) > RECORD_BYTES * 3 // 4:
         raise Problem(Code.TOO_LARGE, f"a sealed part must fit into a record of {RECORD_BYTES} bytes")
-    message = GeneralJSONEncryption({"enc": ENCRYPTION}, plaintext)
+    message = JWE(plaintext, {"enc": ENCRYPTION}, algs=[ALGORITHM, ENCRYPTION], flattened=False)
     for key in keys:
         if key.algorithm != ALGORITHM:
             raise Problem(Code.INVALID, f"key {key.kid} is not one for {ALGORITHM}")
-        public = OKPKey.import_key(dict[str, Any](key.jwk))
-        message.add_recipient({"alg": ALGORITHM, "kid": key.kid}, public)
-    return cast(dict[str, Any], encrypt_json(message, None, registry=_REGISTRY))
+        message.add_recipient(JWK(**key.jwk), {"alg": ALGORITHM, "kid": key.kid})
+    return cast(dict[str, Any], strict_json.loads(message.serialize()))
 
 
 def unseal(jwe: Mapping[str, Any], key: UnsealKey) -> bytes:
@@ -95,15 +86,14 @@ def unseal(jwe: Mapping[str, Any], key: UnsealKey) -> bytes:
             break
     else:
         raise Problem(Code.NOT_ALLOWED, f"this part is not sealed to key {key.kid}")
-    private = OKPKey.import_key(dict[str, Any](key.private_jwk()))
-    alone = cast(GeneralJSONSerialization, {**jwe, "recipients": [recipient]})
+    message = JWE(algs=[ALGORITHM, ENCRYPTION])
     try:
-        plaintext = decrypt_json(alone, private, registry=_REGISTRY).plaintext
-    except (JoseError, ValueError, AssertionError):
-        plaintext = None
-    if plaintext is None:
-        raise Problem(Code.BAD_SIGNATURE, "the sealed part does not open: altered, or sealed wrongly")
-    return plaintext
+        message.deserialize(strict_json.dumps({**jwe, "recipients": [recipient]}), JWK(**key.private_jwk()))
+    except JWException:
+        raise Problem(
+            Code.BAD_SIGNATURE, "the sealed part does not open: altered, or sealed wrongly"
+        ) from None
+    return cast(bytes, message.payload)
 
 
 def check_shape(jwe: Mapping[str, Any]) -> tuple[str, ...]:
@@ -116,7 +106,7 @@ def check_shape(jwe: Mapping[str, Any]) -> tuple[str, ...]:
     protected, ciphertext, recipients = jwe["protected"], jwe["ciphertext"], jwe["recipients"]
     if not isinstance(protected, str) or len(protected) > _PROTECTED_LENGTH:
         raise _malformed(f"protected is a text of at most {_PROTECTED_LENGTH} characters")
-    header_members = _read_protected(protected)
+    required, optional = _read_protected(protected)
     _match(_IV, jwe["iv"], "iv is 12 bytes")
     _match(_TAG, jwe["tag"], "tag is 16 bytes")
     if not isinstance(ciphertext, str) or not 1 <= len(ciphertext) <= RECORD_BYTES:
@@ -124,36 +114,56 @@ def check_shape(jwe: Mapping[str, Any]) -> tuple[str, ...]:
     _decode(ciphertext, "ciphertext")
     if not isinstance(recipients, list) or not 1 <= len(recipients) <= SEAL_RECIPIENTS:
         raise _malformed(f"recipients is a list of 1 to {SEAL_RECIPIENTS}")
-    kids = tuple(_check_recipient(recipient, header_members) for recipient in recipients)
+    kids = tuple(_check_recipient(recipient, required, optional) for recipient in recipients)
     if len(set(kids)) != len(kids):
         raise _malformed("a recipient's kid stands twice")
     return kids
 
 
 @lru_cache(maxsize=16)
-def _read_protected(protected: str) -> frozenset[str]:
-    """Check the protected header; the members that each recipient's header must then have."""
+def _read_protected(protected: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Check the protected header; the members that each recipient's header must, and may, then have."""
     raw = _decode(protected, "protected")
     try:
         header = strict_json.loads(raw)
     except Problem as broken:
         raise _malformed(f"protected: {broken.detail}") from broken
-    if not isinstance(header, dict) or not {"enc"} <= header.keys() <= {"enc", "alg"}:
-        raise _malformed("protected holds enc, at most alg beside it, and nothing else")
+    if not isinstance(header, dict) or not {"enc"} <= header.keys() <= _PROTECTED_MEMBERS:
+        raise _malformed(
+            "protected holds enc, at most alg, typ, cty, apu and apv beside it, and nothing else"
+        )
     if header["enc"] != ENCRYPTION or header.get("alg", ALGORITHM) != ALGORITHM:
         raise _malformed(f"only {ALGORITHM} with {ENCRYPTION} is accepted")
-    spelt = ",".join(f'"{name}":"{value}"' for name, value in header.items())
-    if raw != b"{" + spelt.encode("ascii") + b"}":
-        raise _malformed("protected is compact JSON, without spaces or escapes")
-    return _HEADER_MEMBERS if "alg" in header else _HEADER_MEMBERS | {"alg"}
+    for name in ("typ", "cty"):
+        media_type = header.get(name, "")
+        if not isinstance(media_type, str) or len(media_type) > _MEDIA_TYPE_LENGTH:
+            raise _malformed(f"{name} is a text of at most {_MEDIA_TYPE_LENGTH} characters")
+    _check_parties(header, _PARTY_MEMBERS)
+    required = _HEADER_MEMBERS if "alg" in header else _HEADER_MEMBERS | {"alg"}
+    return required, _PARTY_MEMBERS - header.keys()
 
 
-def _check_recipient(recipient: object, header_members: frozenset[str]) -> str:
+def _check_parties(header: Mapping[str, object], names: frozenset[str]) -> int:
+    """Check those of `apu` and `apv` that `header` has; how many they are."""
+    found = 0
+    for name in names:
+        if name in header:
+            _match(_PARTY, header[name], "apu and apv are at most 128 bytes each")
+            found += 1
+    return found
+
+
+def _check_recipient(recipient: object, required: frozenset[str], optional: frozenset[str]) -> str:
     if not isinstance(recipient, dict) or recipient.keys() != _RECIPIENT_MEMBERS:
         raise _malformed("a recipient has exactly header and encrypted_key")
     header = recipient["header"]
-    if not isinstance(header, dict) or header.keys() != header_members:
-        raise _malformed(f"a recipient's header has exactly {', '.join(sorted(header_members))}")
+    if not isinstance(header, dict):
+        raise _malformed("a recipient's header is an object")
+    if header.keys() != required:
+        parties = _check_parties(header, optional)
+        if len(header) != len(required) + parties or not required <= header.keys():
+            beside = f", at most {', '.join(sorted(optional))} beside them" if optional else ""
+            raise _malformed(f"a recipient's header has exactly {', '.join(sorted(required))}{beside}")
     if header.get("alg", ALGORITHM) != ALGORITHM:
         raise _malformed(f"only {ALGORITHM} with {ENCRYPTION} is accepted")
     epk = header["epk"]

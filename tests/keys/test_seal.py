@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -11,21 +13,32 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
-from cryptography.hazmat.primitives.keywrap import aes_key_unwrap
+from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc import jwe as joserfc_jwe
-from joserfc.jwk import OKPKey
+from joserfc.jwk import KeySet, OKPKey
 
 from hub.errors import Code, Problem
 from keys.seal import SEAL_RECIPIENTS, check_shape, seal, unseal
-from keys.suite import UnsealKey, base64url, base64url_decode, generate_unseal, unseal_key_from_raw
+from keys.suite import SealKey, UnsealKey, base64url, base64url_decode, generate_unseal, unseal_key_from_raw
 from schemas.limits import RECORD_BYTES
 
 PLAINTEXT = '{"title":"草场界线纠纷"}'.encode()
 KEYS = [unseal_key_from_raw(bytes([n]) * 32) for n in range(1, 4)]
+ALGORITHMS = ["ECDH-ES+A256KW", "A256GCM"]
 OUTSIDER = unseal_key_from_raw(b"\x09" * 32)
 JWE = seal(PLAINTEXT, [key.public for key in KEYS])
+
+
+def key_encryption_key(
+    private: X25519PrivateKey, public: X25519PublicKey, header: Mapping[str, Any]
+) -> bytes:
+    """RFC 7518 §4.6.2."""
+    name = b"ECDH-ES+A256KW"
+    parties = [base64url_decode(header.get(party, "")) for party in ("apu", "apv")]
+    fields = b"".join(len(field).to_bytes(4, "big") + field for field in (name, *parties))
+    return ConcatKDFHash(SHA256(), 32, fields + (256).to_bytes(4, "big")).derive(private.exchange(public))
 
 
 def opened_by_hand(jwe: dict[str, Any], key: UnsealKey) -> bytes:
@@ -33,12 +46,40 @@ def opened_by_hand(jwe: dict[str, Any], key: UnsealKey) -> bytes:
     recipient = next(r for r in jwe["recipients"] if r["header"]["kid"] == key.kid)
     private = X25519PrivateKey.from_private_bytes(base64url_decode(key.private_jwk()["d"]))
     ephemeral = X25519PublicKey.from_public_bytes(base64url_decode(recipient["header"]["epk"]["x"]))
-    name = b"ECDH-ES+A256KW"
-    other_info = len(name).to_bytes(4, "big") + name + bytes(4) + bytes(4) + (256).to_bytes(4, "big")
-    kek = ConcatKDFHash(SHA256(), 32, other_info).derive(private.exchange(ephemeral))
+    kek = key_encryption_key(private, ephemeral, recipient["header"])
     cek = aes_key_unwrap(kek, base64url_decode(recipient["encrypted_key"]))
     sealed = base64url_decode(jwe["ciphertext"]) + base64url_decode(jwe["tag"])
     return AESGCM(cek).decrypt(base64url_decode(jwe["iv"]), sealed, jwe["protected"].encode())
+
+
+def sealed_by_hand(
+    protected: str, keys: Sequence[SealKey], more: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """RFC 7516 §5.1 on the bare primitives: `protected` as spelt, `more` in each recipient's header."""
+    spelt = json.loads(protected)
+    cek, iv = os.urandom(32), os.urandom(12)
+    recipients = []
+    for key in keys:
+        ephemeral = X25519PrivateKey.generate()
+        x = base64url(ephemeral.public_key().public_bytes_raw())
+        own = {"kid": key.kid, "epk": {"kty": "OKP", "crv": "X25519", "x": x}, **(more or {})}
+        if "alg" not in spelt:
+            own["alg"] = "ECDH-ES+A256KW"
+        public = X25519PublicKey.from_public_bytes(key.raw)
+        wrapped = aes_key_wrap(key_encryption_key(ephemeral, public, {**spelt, **own}), cek)
+        recipients.append({"header": own, "encrypted_key": base64url(wrapped)})
+    sealed = AESGCM(cek).encrypt(iv, PLAINTEXT, header(protected).encode())
+    return {
+        "protected": header(protected),
+        "recipients": recipients,
+        "iv": base64url(iv),
+        "ciphertext": base64url(sealed[:-16]),
+        "tag": base64url(sealed[-16:]),
+    }
+
+
+def header(text: str) -> str:
+    return base64url(text.encode())
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -51,18 +92,121 @@ def test_it_opens_by_the_rfcs_without_the_library_that_sealed_it(key: UnsealKey)
     assert opened_by_hand(JWE, key) == PLAINTEXT
 
 
-def test_joserfc_opens_it_with_its_own_defaults() -> None:
-    one = seal(PLAINTEXT, [KEYS[0].public])
-    key = OKPKey.import_key(dict[str, Any](KEYS[0].private_jwk()))
-    algorithms = ["ECDH-ES+A256KW", "A256GCM"]
-    assert joserfc_jwe.decrypt_json(one, key, algorithms=algorithms).plaintext == PLAINTEXT  # type: ignore[arg-type]
+@pytest.mark.parametrize("key", KEYS)
+def test_joserfc_opens_for_each_recipient_what_we_sealed(key: UnsealKey) -> None:
+    alone = {**JWE, "recipients": [r for r in JWE["recipients"] if r["header"]["kid"] == key.kid]}
+    private = OKPKey.import_key(dict[str, Any](key.private_jwk()))
+    assert joserfc_jwe.decrypt_json(alone, private, algorithms=ALGORITHMS).plaintext == PLAINTEXT  # type: ignore[arg-type]
 
 
-def test_alg_may_stand_in_the_protected_header_as_other_libraries_put_it() -> None:
-    message = joserfc_jwe.GeneralJSONEncryption({"alg": "ECDH-ES+A256KW", "enc": "A256GCM"}, PLAINTEXT)
-    message.add_recipient({"kid": KEYS[0].kid}, OKPKey.import_key(dict[str, Any](KEYS[0].public.jwk)))
-    theirs = joserfc_jwe.encrypt_json(message, None, algorithms=["ECDH-ES+A256KW", "A256GCM"])
-    assert unseal(theirs, KEYS[0]) == PLAINTEXT
+def test_joserfc_opens_for_all_recipients_at_once_what_we_sealed() -> None:
+    ring = KeySet([OKPKey.import_key({**key.private_jwk(), "kid": key.kid}) for key in KEYS])
+    assert joserfc_jwe.decrypt_json({**JWE}, ring, algorithms=ALGORITHMS).plaintext == PLAINTEXT  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize(
+    ("protected", "own"),
+    [
+        ({"enc": "A256GCM"}, {"alg": "ECDH-ES+A256KW"}),
+        ({"alg": "ECDH-ES+A256KW", "enc": "A256GCM"}, {}),
+        ({"enc": "A256GCM", "typ": "JOSE+JSON", "cty": "json"}, {"alg": "ECDH-ES+A256KW"}),
+        ({"enc": "A256GCM"}, {"alg": "ECDH-ES+A256KW", "apu": "QWxpY2U", "apv": "Qm9i"}),
+        ({"enc": "A256GCM", "apu": "QWxpY2U", "alg": "ECDH-ES+A256KW"}, {"apv": "Qm9i"}),
+    ],
+)
+def test_each_recipient_opens_what_joserfc_sealed(
+    protected: dict[str, str], own: dict[str, str], key: UnsealKey
+) -> None:
+    message = joserfc_jwe.GeneralJSONEncryption({**protected}, PLAINTEXT)
+    for each in KEYS:
+        public = OKPKey.import_key(dict[str, Any](each.public.jwk))
+        message.add_recipient({**own, "kid": each.kid}, public)
+    theirs = dict(joserfc_jwe.encrypt_json(message, None, algorithms=ALGORITHMS))
+    assert check_shape(theirs) == tuple(each.kid for each in KEYS)
+    assert unseal(theirs, key) == PLAINTEXT
+
+
+SPELLINGS = [
+    '{"enc":"A256GCM"}',
+    '{"enc": "A256GCM"}',
+    '{"alg": "ECDH-ES+A256KW", "enc": "A256GCM"}',
+    '{"enc": "A256GCM", "alg": "ECDH-ES+A256KW"}',
+    '{"typ":"JOSE+JSON","enc":"A256GCM","cty":"application\\/json","alg":"ECDH-ES+A256KW"}',
+    '{"enc":"A256GC\\u004d"}',
+    '{"\\u0065nc":"\\u0041256GCM"}',
+    '\t{\r\n  "enc" : "A256GCM"\n}\n',
+    '{"cty":"草场","enc":"A256GCM"}',
+    '{"cty":"\\u8349\\u573a","enc":"A256GCM"}',
+    '{"enc":"A256GCM","apu":"QWxpY2U","apv":""}',
+]
+
+
+@pytest.mark.parametrize("protected", SPELLINGS)
+def test_a_protected_header_in_any_spelling_passes_and_opens(protected: str) -> None:
+    theirs = sealed_by_hand(protected, [key.public for key in KEYS])
+    assert check_shape(theirs) == tuple(key.kid for key in KEYS)
+    assert [unseal(theirs, key) for key in KEYS] == [PLAINTEXT] * 3
+
+
+def test_the_protected_header_is_authenticated_in_the_spelling_that_came() -> None:
+    for spelling in SPELLINGS[1], SPELLINGS[5], SPELLINGS[7]:
+        with pytest.raises(Problem) as refused:
+            unseal({**JWE, "protected": header(spelling)}, KEYS[0])
+        assert refused.value.code is Code.BAD_SIGNATURE
+
+
+@st.composite
+def spellings(draw: st.DrawFn) -> str:
+    """An allowed protected header: its members in any order, with any white space, any characters escaped."""
+
+    def text(value: str) -> str:
+        escaped = draw(st.sets(st.sampled_from(range(len(value))), max_size=3)) if value else set()
+        spelt = (f"\\u{ord(c):04x}" if place in escaped else c for place, c in enumerate(value))
+        return f'"{"".join(spelt)}"'
+
+    gap = st.text("\t\r\n ", max_size=2)
+    media_type = st.text("abz/+.-09草", max_size=12)
+    party = st.binary(max_size=20).map(base64url)
+    members = draw(
+        st.fixed_dictionaries(
+            {"enc": st.just("A256GCM")},
+            optional={
+                "alg": st.just("ECDH-ES+A256KW"),
+                "typ": media_type,
+                "cty": media_type,
+                "apu": party,
+                "apv": party,
+            },
+        )
+    )
+    pairs = (
+        f"{draw(gap)}{text(name)}{draw(gap)}:{draw(gap)}{text(members[name])}{draw(gap)}"
+        for name in draw(st.permutations(sorted(members)))
+    )
+    return f"{draw(gap)}{{{','.join(pairs)}}}{draw(gap)}"
+
+
+@given(spellings())
+@settings(deadline=None)
+def test_no_spelling_of_an_allowed_protected_header_is_refused(protected: str) -> None:
+    assert unseal(sealed_by_hand(protected, [KEYS[0].public]), KEYS[0]) == PLAINTEXT
+
+
+@pytest.mark.parametrize("party", ["", "QWxpY2U", base64url(bytes(128))])
+def test_each_recipient_may_name_the_parties(party: str) -> None:
+    theirs = sealed_by_hand('{"enc":"A256GCM"}', [key.public for key in KEYS], {"apu": party, "apv": party})
+    assert [unseal(theirs, key) for key in KEYS] == [PLAINTEXT] * 3
+
+
+def test_the_same_name_in_both_headers_is_malformed() -> None:
+    for protected, own in (
+        ('{"enc":"A256GCM","apu":"QQ"}', {"apu": "QQ"}),
+        ('{"enc":"A256GCM","alg":"ECDH-ES+A256KW"}', {"alg": "ECDH-ES+A256KW"}),
+    ):
+        with pytest.raises(Problem) as refused:
+            check_shape(sealed_by_hand(protected, [KEYS[0].public], own))
+        assert refused.value.code is Code.MALFORMED
 
 
 def test_an_outsider_is_told_that_it_is_not_for_him() -> None:
@@ -125,10 +269,6 @@ def changed(path: tuple[str | int, ...], value: Any) -> dict[str, Any]:
     return jwe
 
 
-def header(text: str) -> str:
-    return base64url(text.encode())
-
-
 @pytest.mark.parametrize(
     ("path", "value"),
     [
@@ -140,8 +280,21 @@ def header(text: str) -> str:
         (("protected",), header('{"enc":"A256GCM","crit":["exp"]}')),
         (("protected",), header('{"enc":"A256GCM","alg":"dir"}')),
         (("protected",), header('{"enc":"A256GCM","alg":"ECDH-ES+A256KW"}')),
-        (("protected",), header('{"enc": "A256GCM"}')),
-        (("protected",), header('{"enc":"A256GC\\u004d"}')),
+        (("protected",), header('{"enc":"A256GCM","\\u007aip":"DEF"}')),
+        (("protected",), header('{"enc":"A256GCM","p2c":1}')),
+        (("protected",), header('{"enc":"A256GCM","kid":"a"}')),
+        (("protected",), header('{"enc":"A256GCM","epk":{}}')),
+        (("protected",), header('{"enc":"A256GCM","typ":1}')),
+        (("protected",), header('{"enc":"A256GCM","cty":["json"]}')),
+        (("protected",), header('{"enc":"A256GCM","typ":"' + "a" * 65 + '"}')),
+        (("protected",), header('{"enc":"A256GCM","cty":"\\ud800"}')),
+        (("protected",), header('{"enc":"A256GCM","apu":"Q"}')),
+        (("protected",), header('{"enc":"A256GCM","apv":null}')),
+        (("protected",), header('{"enc":"A256GCM"}' + " " * 1000)),
+        (("protected",), header('{"enc":"A256GCM"} {}')),
+        (("protected",), header('\ufeff{"enc":"A256GCM"}')),
+        (("protected",), header('{"enc":"A128GCM","\\u0065nc":"A256GCM"}')),
+        (("protected",), base64url(b'{"enc":"A256GCM","typ":"\xff"}')),
         (("protected",), header('{"enc":"A256GCM","enc":"A256GCM"}')),
         (("protected",), header("[]")),
         (("protected",), header("{}")),
@@ -168,7 +321,13 @@ def header(text: str) -> str:
         (("recipients", 0, "header", "alg"), "dir"),
         (("recipients", 0, "header", "alg"), "ECDH-ES"),
         (("recipients", 0, "header", "alg"), ["ECDH-ES+A256KW"]),
-        (("recipients", 0, "header", "apu"), "QQ"),
+        (("recipients", 0, "header", "apu"), "Q"),
+        (("recipients", 0, "header", "apu"), "QQ=="),
+        (("recipients", 0, "header", "apv"), 1),
+        (("recipients", 0, "header", "apv"), base64url(bytes(129))),
+        (("recipients", 0, "header", "typ"), "JOSE"),
+        (("recipients", 0, "header", "zip"), "DEF"),
+        (("recipients", 0, "header", "p2c"), 1),
         (("recipients", 0, "header", "crit"), ["apu"]),
         (("recipients", 0, "header", "kid"), "610800"),
         (("recipients", 0, "header", "kid"), KEYS[1].kid),
@@ -198,6 +357,7 @@ def test_a_missing_member_is_malformed(member: str) -> None:
         (("tag",), base64url(bytes(16))),
         (("ciphertext",), base64url(bytes(len(PLAINTEXT)))),
         (("recipients", 0, "encrypted_key"), base64url(bytes(40))),
+        (("recipients", 0, "header", "apu"), "QQ"),
         (("recipients", 0, "encrypted_key"), JWE["recipients"][1]["encrypted_key"]),
         (("recipients", 0, "header", "epk", "x"), base64url(b"\x05" * 32)),
         (("recipients", 0, "header", "epk", "x"), base64url(bytes(32))),
