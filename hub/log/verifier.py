@@ -38,7 +38,7 @@ from hub.log import tile as tiles
 from hub.log.checkpoint import Checkpoint, Cosignature, VerifiedCheckpoint, open_checkpoint
 from hub.log.note import VerifierKey, split_note
 from hub.log.reader import LogReader
-from hub.log.tree import HASH_BYTES, complete_root, leaf_hashes, split_hashes
+from hub.log.tree import HASH_BYTES, complete_root, leaf_hash, leaf_hashes, split_hashes, verify_inclusion
 from keys import record_signature
 from keys.trust_list import Trust, TrustedKey
 from schemas import record as record_schema
@@ -65,19 +65,28 @@ class Verdict:
         return self.checkpoint.cosignatures
 
 
-def verify_record(jws: str, receipt: str | bytes, trust: Trust, *, quorum: int = 0) -> Verdict:
-    """Verify one record with its receipt, by the steps above.
+def verify_record(
+    jws: str,
+    receipt: str | bytes,
+    trust: Trust,
+    *,
+    quorum: int = 0,
+    passed: Callable[[int], None] | None = None,
+) -> Verdict:
+    """Verify one record with its receipt, by the steps above; `passed` is told the number of each one passed.
 
     `quorum` is the number of cosignatures asked for; `trust.quorum` holds what the cities agreed on. Raises
     the `Problem` of the step that fails: MALFORMED, TOO_LARGE, UNKNOWN_KEY, BAD_SIGNATURE, NOT_ALLOWED,
     CONFLICT where entry and record differ, UNSIGNED where cosignatures are too few, and those of the record's
     schema.
     """
+    done = passed or _ignore
     # 1. The receipt and its entry.
     parsed = receipts.Receipt.parse(receipt)
     entry = entries.decode(parsed.entry)
     if not isinstance(entry, entries.Routed):
         raise Problem(Code.NOT_ALLOWED, f"an entry of type {entry.type} is no receipt for a record")
+    done(1)
     # 2. The record's key and signature.
     signed = record_signature.parse(jws)
     key = trust.key(signed.kid)
@@ -88,7 +97,9 @@ def verify_record(jws: str, receipt: str | bytes, trust: Trust, *, quorum: int =
     record = record_schema.load(verified.payload)
     if key.owner_kind != "city" or key.owner != record.sender or not key.may_sign(record.kind):
         raise Problem(Code.NOT_ALLOWED, "the key is not one that signs this kind for the sender")
+    done(2)
     _compare(entry, record, verified.digest)
+    done(3)
     # 4. The log's signature, and the witnesses'.
     origin = Checkpoint.parse(split_note(parsed.checkpoint)[0]).origin
     node = trust.nodes.get(origin)
@@ -96,14 +107,24 @@ def verify_record(jws: str, receipt: str | bytes, trust: Trust, *, quorum: int =
         raise Problem(Code.UNKNOWN_KEY, "the checkpoint is of a log that is not in the trust list")
     log = VerifierKey.parse(node.log)
     witnesses = [VerifierKey.parse(other.witness) for other in trust.nodes.values() if other is not node]
-    # 5. The entry's place (`receipts.verify` opens the checkpoint first: step 4).
-    checkpoint = receipts.verify(parsed, log, witnesses)
+    checkpoint = open_checkpoint(parsed.checkpoint, log, witnesses)
+    done(4)
+    # 5. The entry's place.
+    leaf = leaf_hash(parsed.entry)
+    verify_inclusion(parsed.index, checkpoint.size, leaf, parsed.proof, checkpoint.root)
+    done(5)
     # 6. The witnesses.
     _check_quorum(checkpoint, quorum)
+    done(6)
     # 7. The key's validity.
     if not key.valid_at(record.issued_at, datetime.fromisoformat(entry.at)):
         raise Problem(Code.UNKNOWN_KEY, "the record's key was not valid when it was issued and entered")
+    done(7)
     return Verdict(record, verified.digest, key, entry, parsed.index, checkpoint)
+
+
+def _ignore(_step: int) -> None:
+    pass
 
 
 def _compare(entry: entries.Routed, record: record_schema.Record, digest: str) -> None:
@@ -164,16 +185,19 @@ def verify_log(
     witnesses: Iterable[VerifierKey] = (),
     quorum: int = 0,
     progress: Progress | None = None,
+    passed: Callable[[int], None] | None = None,
 ) -> LogReport:
-    """Verify a whole log, by the steps above.
+    """Verify a whole log, by the steps above; `passed` is told the number of each one passed.
 
     Raises the `Problem` of the first entry or tile at fault, which its detail names: what the reader raises,
     and MALFORMED, TOO_LARGE, UNKNOWN_KEY, BAD_SIGNATURE, UNSIGNED, or CONFLICT where parts of the log
     contradict each other.
     """
+    done = passed or _ignore
     # 1. The checkpoint.
     checkpoint = open_checkpoint(reader.checkpoint(), log, witnesses)
     _check_quorum(checkpoint, quorum)
+    done(1)
     size = checkpoint.size
     streams = _Streams()
     fold = _Fold(reader)
@@ -187,9 +211,12 @@ def verify_log(
         if progress is not None:
             progress(first + width, size)
     fold.finish()
+    done(2)
+    done(3)
     # 4. The root.
     if tiles.compact_range(size, fold.tails).root() != checkpoint.root:
         raise Problem(Code.CONFLICT, "the entries do not hash to the root that the checkpoint names")
+    done(4)
     return LogReport(checkpoint, +streams.types, streams.last())
 
 

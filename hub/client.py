@@ -1,0 +1,428 @@
+"""A client for partner systems: push, pull, acknowledge, with everything checked on arrival.
+
+    client = Client(trust, "610800.exchange", key)
+    for outcome in client.push([jws]): ...
+    for arrival in client.pull(Cursor(Path("cursor.json"))): ...
+
+What it holds to:
+
+1. An answer under `/v1` that the node did not sign for this very request is no answer. What the log shows
+   needs no such signature: it is held against the log's own.
+2. A pulled record is handed over only with its receipt: signature, entry, inclusion and the log's own
+   signature are verified first. The proofs are built from the log's tiles, at no request a record.
+3. A cursor moves on only when the next record is asked for, so that what was not worked off comes again.
+4. Every try is a request of its own, with a new nonce. Retrying is safe: the node gives the stored outcome.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import orjson
+import requests
+import tenacity
+
+from hub.clock import utc_now
+from hub.errors import Code, Problem
+from hub.log.checkpoint import VerifiedCheckpoint, open_checkpoint
+from hub.log.note import VerifierKey
+from hub.log.receipt import Receipt, verify
+from hub.log.tile import ENTRIES, Tile, inclusion_proof
+from hub.log.verifier import verify_record
+from keys import message_signature, record_signature
+from keys.key import SealKey, base64url
+from keys.seal import seal
+from keys.suite import SigningKey, VerifyKey
+from keys.trust_list import Node, Trust
+from schemas import record, strict_json
+from schemas.limits import PAGE_BYTES, PAGE_RECORDS, PUSH_BYTES, PUSH_RECORDS, RECORD_BYTES
+
+ANSWER_BYTES: Final = PAGE_BYTES + PAGE_RECORDS * 1024 + RECORD_BYTES
+"""The longest answer that is read, compressed or not."""
+SIGNED_PATHS: Final = ("/v1/", "/log/tile/entries/")
+CONNECT_SECONDS: Final = 10
+ANSWER_SECONDS: Final = 60
+TRIES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a pushed record; `problem` is the node's refusal where `status` is `refused`."""
+
+    status: str
+    id: str | None
+    digest: str | None
+    index: int | None
+    problem: Problem | None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A pulled record, verified: its members, its JWS, and the receipt to be kept with it.
+
+    `skipped` counts the numbers of the recipient's stream that were left out before it: records that were
+    forgotten, or kept from this recipient. It is 0 under a filter, where gaps mean nothing.
+    """
+
+    index: int
+    record: record.Record
+    jws: str
+    digest: str
+    receipt: str
+    skipped: int = 0
+
+
+class Cursor:
+    """How far a recipient has got, in a file: the last index, and the last number of each city's stream."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.after, self.numbers = -1, dict[str, int]()
+        if path.exists():
+            held = strict_json.loads(path.read_bytes())
+            self.after, self.numbers = int(held["after"]), dict(held["numbers"])
+
+    def move(self, after: int, numbers: Mapping[str, int]) -> None:
+        """Remember this place; the file is replaced as a whole, so that a kill leaves the old or the new."""
+        self.after = after
+        self.numbers.update(numbers)
+        written = self._path.with_suffix(self._path.suffix + ".new")
+        with written.open("wb") as file:
+            file.write(orjson.dumps({"after": self.after, "numbers": self.numbers}))
+            file.flush()
+            os.fsync(file.fileno())
+        written.replace(self._path)
+
+
+class Client:
+    """One key's view of one node.
+
+    Arguments: the trust list and agreements; the node's name in it; the `sign`, `node` or `audit` key that
+    signs requests; the clock; how often a request is tried while the node is busy or out of reach.
+    """
+
+    def __init__(
+        self,
+        trust: Trust,
+        node: str,
+        key: SigningKey,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        tries: int = TRIES,
+    ) -> None:
+        if node not in trust.nodes:
+            raise Problem(Code.NOT_FOUND, f"the trust list has no node named {node}")
+        self._trust = trust
+        self.node: Node = trust.nodes[node]
+        self._key = key
+        self._clock = clock
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._log_key = VerifierKey.parse(self.node.log)
+        self._retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_passing),
+            wait=_wait,
+            stop=tenacity.stop_after_attempt(tries),
+            reraise=True,
+        )
+
+    def close(self) -> None:
+        self._session.close()
+
+    # -- the verbs -----------------------------------------------------------------------------------
+
+    def push(self, records: Iterable[str]) -> Iterator[Outcome]:
+        """Push any number of records, in batches; an outcome for each, in order.
+
+        Raises: Problem for a batch that was refused as a whole, `busy` where the node cannot be reached.
+        """
+        for batch in _batches(records):
+            answer = self._json("POST", "/v1/records", body=orjson.dumps({"records": batch}))
+            outcomes = answer["outcomes"]
+            if len(outcomes) != len(batch):
+                raise Problem(Code.MALFORMED, "the node did not answer for every record")
+            yield from map(_outcome, outcomes)
+
+    def pull(
+        self, cursor: Cursor, *, kind: str | None = None, sender: str | None = None, wait: int = 0
+    ) -> Iterator[Arrival]:
+        """What is addressed to this key's cities after `cursor`, in log order, each with its receipt.
+
+        With `wait` (seconds, 30 at most) one pull is held open at the end, and the iterator ends when nothing
+        came; without, it ends with the last record that is there.
+        """
+        asked = {"kind": kind, "from": sender}
+        filters = {name: value for name, value in asked.items() if value is not None}
+        while True:
+            query = {
+                "after": cursor.after,
+                "limit": PAGE_RECORDS,
+                **({"wait": wait} if wait else {}),
+                **filters,
+            }
+            answer = self._json("GET", "/v1/records?" + urlencode(query))
+            checkpoint = self._open(answer["checkpoint"])
+            tiles = self._tiles()
+            for item in answer["items"]:
+                arrival, numbers = self._arrival(item, checkpoint, tiles)
+                if not filters:
+                    arrival = replace(arrival, skipped=_skipped(cursor.numbers, numbers))
+                yield arrival
+                cursor.move(arrival.index, numbers)
+            if not answer["more"] and not (wait and answer["items"]):
+                return
+
+    def acknowledge(
+        self, arrival: Arrival, *, outcome: str = "received", city: str, reason: str | None = None
+    ) -> Outcome:
+        """Tell a record's sender what became of it here."""
+        original = arrival.record
+        jws = self.compose(
+            "acknowledgement",
+            sender=city,
+            recipients=[original.sender],
+            agreement=original.agreement,
+            marking=original.marking,
+            subject=original.id,
+            body={"digest": arrival.digest, "outcome": outcome, "reason": reason, "note": None},
+        )
+        return next(self.push([jws]))
+
+    def compose(
+        self,
+        kind: str,
+        *,
+        sender: str,
+        recipients: Sequence[str],
+        agreement: str,
+        body: Mapping[str, Any] | None,
+        private: Mapping[str, Any] | None = None,
+        marking: str = "amber",
+        subject: str | None = None,
+        id: str | None = None,
+        follows: Arrival | None = None,
+        withdrawn: str | None = None,
+        version: int = 1,
+        expires_at: datetime | None = None,
+    ) -> str:
+        """A record, sealed to all where it has a private part, and signed with this client's key.
+
+        It is a first revision, of `id` where one is given, or the next one after `follows`. A record that is
+        `withdrawn` for a reason has no body.
+
+        Raises: Problem `invalid` with `where` for what the schema refuses.
+        """
+        now = self._clock()
+        sealed = None
+        if private is not None:
+            keys = [self._seal_key(city, now) for city in (sender, *recipients)]
+            sealed = seal(strict_json.dumps(dict(private)), keys)
+        payload = record.dump(
+            {
+                "id": follows.record.id if follows else id or record.new_id(now, os.urandom(10)),
+                "kind": kind,
+                "version": version,
+                "revision": follows.record.revision + 1 if follows else 1,
+                "previous": follows.digest if follows else None,
+                "from": sender,
+                "to": list(recipients),
+                "issued_at": now.isoformat(timespec="seconds"),
+                "expires_at": None if expires_at is None else expires_at.isoformat(timespec="seconds"),
+                "marking": marking,
+                "agreement": agreement,
+                "subject": subject,
+                "withdrawn": withdrawn,
+                "salt": base64url(os.urandom(16)),
+                "body": None if body is None else dict(body),
+                "sealed": sealed,
+            }
+        )
+        return record_signature.sign(payload, self._key)
+
+    def revisions(self, record_id: str) -> list[Arrival]:
+        """All revisions held of a record, each verified; those that were erased are left out."""
+        answer = self._json("GET", f"/v1/records/{record_id}")
+        checkpoint = self._open(answer["checkpoint"])
+        tiles = self._tiles()
+        held = [item for item in answer["items"] if item["record"] is not None]
+        return [self._arrival(item, checkpoint, tiles)[0] for item in held]
+
+    def receipt(self, record_id: str, revision: int | None = None) -> str:
+        """The receipt of a revision (the newest, where none is named), verified as far as it goes alone."""
+        query = "" if revision is None else f"?revision={revision}"
+        text = _text(self._request("GET", f"/v1/records/{record_id}/proof{query}"))
+        verify(Receipt.parse(text), self._log_key)
+        return text
+
+    def delivery(self, record_id: str) -> list[dict[str, Any]]:
+        """How far each revision of a record got with each recipient."""
+        answer = self._json("GET", f"/v1/records/{record_id}/delivery")
+        revisions: list[dict[str, Any]] = answer["revisions"]
+        return revisions
+
+    # -- the log, as hub.log.reader.LogReader ----------------------------------------------------------
+
+    def checkpoint(self) -> str:
+        return _text(self._request("GET", "/log/checkpoint"))
+
+    def tile(self, level: int, number: int, width: int) -> bytes:
+        return self._request("GET", f"/log/{Tile(level, number, width).path}")
+
+    def entries(self, number: int, width: int) -> bytes:
+        return self._request("GET", f"/log/{Tile(ENTRIES, number, width).path}")
+
+    # -- inside --------------------------------------------------------------------------------------
+
+    def _arrival(
+        self, item: dict[str, Any], checkpoint: VerifiedCheckpoint, tiles: Callable[[int, int, int], bytes]
+    ) -> tuple[Arrival, dict[str, int]]:
+        index, entry, jws = item["index"], item["entry"], item["record"]
+        proof = inclusion_proof(index, checkpoint.size, tiles)
+        receipt = Receipt(entry.encode(), index, tuple(proof), checkpoint.note).encode()
+        verdict = verify_record(jws, receipt, self._trust)
+        return Arrival(index, verdict.record, jws, verdict.digest, receipt), dict(verdict.entry.to)
+
+    def _seal_key(self, city: str, now: datetime) -> SealKey:
+        key = self._trust.seal_key(city, now)
+        if key is None:
+            raise Problem(Code.NOT_FOUND, f"the trust list has no valid seal key of city {city}")
+        return key
+
+    def _open(self, note: str) -> VerifiedCheckpoint:
+        return open_checkpoint(note, self._log_key)
+
+    def _tiles(self) -> Callable[[int, int, int], bytes]:
+        """A reader that asks for each tile once: within one page they come again and again."""
+        held: dict[tuple[int, int, int], bytes] = {}
+
+        def read(level: int, number: int, width: int) -> bytes:
+            wanted = (level, number, width)
+            if wanted not in held:
+                held[wanted] = self.tile(level, number, width)
+            return held[wanted]
+
+        return read
+
+    def _json(self, method: str, path: str, body: bytes | None = None) -> Any:
+        return strict_json.loads(self._request(method, path, body))
+
+    def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        return self._retrying(self._try, method, path, body)
+
+    def _try(self, method: str, path: str, body: bytes | None) -> bytes:
+        url = self.node.url + path
+        headers = {"Accept-Encoding": "gzip", "Accept-Language": "en"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if path.startswith(SIGNED_PATHS):
+            headers |= message_signature.sign_request(
+                method, url, body, self._key, now=self._clock(), nonce=os.urandom(16)
+            )
+        try:
+            with self._session.request(
+                method,
+                url,
+                data=body,
+                headers=headers,
+                timeout=(CONNECT_SECONDS, ANSWER_SECONDS),
+                allow_redirects=False,
+                stream=True,
+            ) as answer:
+                received = answer.raw.read(ANSWER_BYTES + 1, decode_content=False)
+                status, fields = answer.status_code, answer.headers
+        except (requests.RequestException, OSError) as error:
+            raise Problem(Code.BUSY, f"{self.node.url} does not answer ({type(error).__name__})") from error
+        if len(received) > ANSWER_BYTES:
+            raise Problem(Code.TOO_LARGE, "the node's answer is longer than any may be")
+        if path.startswith("/v1/"):
+            message_signature.verify_response(status, fields, received, headers, self._node_key)
+        if fields.get("Content-Encoding") == "gzip":
+            received = _decompress(received)
+        if status != 200:
+            raise _problem(received, fields)
+        return received
+
+    def _node_key(self, kid: str) -> VerifyKey:
+        now = self._clock()
+        for key in self.node.keys:
+            if key.kid == kid and key.use == "node" and key.valid_at(now, now):
+                return key.verify_key
+        raise Problem(Code.UNKNOWN_KEY, "the answer is signed by another key than the node's")
+
+
+def _batches(records: Iterable[str]) -> Iterator[list[str]]:
+    batch: list[str] = []
+    weight = 0
+    for jws in records:
+        if batch and (len(batch) == PUSH_RECORDS or weight + len(jws) > PUSH_BYTES - 64 * PUSH_RECORDS):
+            yield batch
+            batch, weight = [], 0
+        batch.append(jws)
+        weight += len(jws)
+    if batch:
+        yield batch
+
+
+def _outcome(answer: Mapping[str, Any]) -> Outcome:
+    problem = answer.get("problem")
+    return Outcome(
+        answer["status"],
+        answer.get("id"),
+        answer.get("digest"),
+        answer.get("index"),
+        None if problem is None else _named(problem),
+    )
+
+
+def _skipped(before: Mapping[str, int], numbers: Mapping[str, int]) -> int:
+    return sum(max(0, number - before[city] - 1) for city, number in numbers.items() if city in before)
+
+
+def _named(problem: Mapping[str, Any]) -> Problem:
+    name = str(problem.get("type", "")).removeprefix("/problems/")
+    code = Code(name) if name in list(Code) else Code.INTERNAL
+    return Problem(code, str(problem.get("detail", "")), where=problem.get("where"))
+
+
+def _problem(body: bytes, fields: Mapping[str, str]) -> Problem:
+    problem = _named(strict_json.loads(body))
+    after = fields.get("Retry-After", "")
+    problem.retry_after = int(after) if after.isdigit() else None
+    return problem
+
+
+def _passing(error: BaseException) -> bool:
+    """Whether another try may help."""
+    return isinstance(error, Problem) and error.code in (Code.BUSY, Code.TOO_MANY_REQUESTS)
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome is not None else None
+    if isinstance(error, Problem) and error.retry_after is not None:
+        return float(min(error.retry_after, ANSWER_SECONDS))
+    return tenacity.wait_random_exponential(multiplier=0.2, max=10)(state)
+
+
+def _decompress(body: bytes) -> bytes:
+    reader = zlib.decompressobj(wbits=31)
+    try:
+        plain = reader.decompress(body, ANSWER_BYTES + 1)
+    except zlib.error as error:
+        raise Problem(Code.MALFORMED, "the node's answer is not gzip") from error
+    if len(plain) > ANSWER_BYTES:
+        raise Problem(Code.TOO_LARGE, "the node's answer is longer than any may be")
+    return plain
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise Problem(Code.MALFORMED, "the node's answer is not text") from error

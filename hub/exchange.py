@@ -1,0 +1,552 @@
+"""The verbs of an exchange: push, pull, read, prove, follow, and what the log shows of itself.
+
+The way of a record, which `push` walks for each record by itself, so that a bad one spoils no other:
+
+1. Authenticate: the record's signature, over the bytes as received. What holds is a `VerifiedRecord`.
+2. Validate: the schema of its kind and version; later, inside the transaction, its chain of revisions.
+3. Authorise: one default-deny table (`hub/policy.py`).
+4. Append: record, entry, recipient streams, tiles and signed checkpoint in one transaction. The same id,
+   revision and bytes as before give the stored outcome again.
+5. Receipt: only what is committed is answered.
+
+Every verb uses up its request's nonce in the same transaction as its deed, so that a request happens at most
+once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, Final
+
+from hub import policy
+from hub.clock import rfc3339
+from hub.errors import Code, Problem
+from hub.log import entry as entries
+from hub.log import tile as tiles
+from hub.log.entry import Routed
+from hub.log.receipt import Receipt
+from hub.policy import Caller, Verb
+from hub.polling import Watcher
+from hub.store import Claim, Delivery, Job, Revision, Selection, Store, Transaction
+from hub.store.transaction import Arrival, Held
+from keys import record_signature
+from keys.key import base64url_decode
+from keys.record_signature import SignedRecord, VerifiedRecord
+from keys.trust_list import Trust, TrustedKey
+from schemas import kinds, strict_json
+from schemas import record as records
+from schemas.limits import CLOCK_SKEW_SECONDS, PAGE_RECORDS, PUSH_RECORDS, TILE_WIDTH, WAIT_SECONDS
+from schemas.record import Record
+
+UNLOGGED: Final = frozenset({Code.BUSY, Code.INTERNAL, Code.REPLAYED, Code.TOO_MANY_REQUESTS, Code.NOT_FOUND})
+"""Refusals that say nothing about what the key tried: no entry is made of them."""
+
+VERIFY_CHUNK: Final = 32
+"""Signatures checked by one thread at a time; those of a smaller push are checked where it arrives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a pushed record: `problem` is None where it was accepted, now or before."""
+
+    status: str
+    id: str = ""
+    digest: str = ""
+    index: int = -1
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    outcomes: list[Outcome]
+    checkpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """A page as it is answered: `next` is the cursor for the following one."""
+
+    items: list[tuple[int, str, str | None]]
+    next: int
+    more: bool
+    checkpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one revision got with its recipients."""
+
+    id: str
+    revision: int
+    index: int
+    digest: str
+    deliveries: list[Delivery]
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """A pushed record on its way: as far as it has got, and what is wrong with it, if anything."""
+
+    digest: str
+    signed: SignedRecord | None = None
+    key: TrustedKey | None = None
+    verified: VerifiedRecord | None = None
+    record: Record | None = None
+    forget_at: str | None = None
+    problem: Problem | None = None
+
+
+class Exchange:
+    """A node's verbs.
+
+    Arguments: the node's name; its store; `trust`, which gives the trust list and agreements in force; the
+    clock, for what happens after a held pull; `polls`, how many pulls may be held.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        store: Store,
+        trust: Callable[[], Trust],
+        clock: Callable[[], datetime],
+        polls: int,
+    ) -> None:
+        self._node = node
+        self._store = store
+        self._trust = trust
+        self._clock = clock
+        self.watcher = Watcher(lambda: store.head().size, polls)
+        self._threads = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="verify")
+
+    def close(self) -> None:
+        self.watcher.close()
+        self._threads.shutdown()
+
+    # -- push ----------------------------------------------------------------------------------------
+
+    def push(self, caller: Caller, pushed: Sequence[object], now: datetime) -> Pushed:
+        """Accept what may be accepted of 1 to 1,000 records; all that is, is on disk on return.
+
+        Raises: Problem for the request as a whole; a record's own problem is its outcome.
+        """
+        self._check(caller, Verb.PUSH, now)
+        if not 1 <= len(pushed) <= PUSH_RECORDS:
+            raise Problem(
+                Code.TOO_LARGE if pushed else Code.INVALID,
+                f"a push holds 1 to {PUSH_RECORDS} records",
+                where="/records",
+            )
+        trust = self._trust()
+        candidates = self._judge_all(caller, pushed, trust, now)
+        ids = [
+            record_id
+            for candidate in candidates
+            if candidate.record is not None
+            for record_id in (candidate.record.id, candidate.record.subject)
+            if record_id is not None
+        ]
+        committed = self._store.write(
+            Job(
+                lambda transaction: [self._accept(transaction, caller, each, now) for each in candidates],
+                _claim(caller),
+                ids,
+            )
+        )
+        return Pushed(committed.result, committed.checkpoint)
+
+    def _judge_all(
+        self, caller: Caller, pushed: Sequence[object], trust: Trust, now: datetime
+    ) -> list[_Candidate]:
+        """Steps 1 to 3, one after the other for all: checking signatures leaves the interpreter's lock alone,
+        so that this part, done for itself, runs on all cores."""
+        signed = [_read(each, trust) for each in pushed]
+        if len(signed) <= VERIFY_CHUNK:
+            candidates = [_verify(each) for each in signed]
+        else:
+            parts = [signed[at : at + VERIFY_CHUNK] for at in range(0, len(signed), VERIFY_CHUNK)]
+            chunks = self._threads.map(lambda part: [_verify(each) for each in part], parts)
+            candidates = [candidate for chunk in chunks for candidate in chunk]
+        return [_admit(caller, each, trust, now) for each in candidates]
+
+    def _accept(
+        self, transaction: Transaction, caller: Caller, candidate: _Candidate, now: datetime
+    ) -> Outcome:
+        """Steps 4 and 5 for one candidate, its revision chain included."""
+        try:
+            return self._append(transaction, caller, candidate, now)
+        except Problem as problem:
+            _note_refusal(transaction, caller.kid, problem.code, candidate.digest, now)
+            return Outcome("refused", problem=problem)
+
+    def _append(
+        self, transaction: Transaction, caller: Caller, candidate: _Candidate, now: datetime
+    ) -> Outcome:
+        record, verified = candidate.record, candidate.verified
+        if record is not None and verified is not None and record.sender == caller.owner:
+            held = transaction.held(record.id).get((record.sender, record.revision))
+            if held is not None and held.digest == verified.digest:
+                return Outcome("duplicate", record.id, held.digest, held.index)
+        if candidate.problem is not None:
+            raise candidate.problem
+        assert record is not None and verified is not None
+        _check_revision(transaction, record)
+        acknowledged = _acknowledged(transaction, record)
+        numbers = transaction.next_numbers(record.recipients)
+        index = transaction.append(
+            entries.accepted(
+                at=rfc3339(now),
+                id=record.id,
+                revision=record.revision,
+                digest=verified.digest,
+                kind=record.kind,
+                sender=record.sender,
+                marking=record.marking,
+                to=numbers,
+            )
+        )
+        arrival = Arrival(
+            record.id,
+            record.revision,
+            verified.digest,
+            record.kind,
+            record.sender,
+            record.marking,
+            candidate.forget_at,
+            verified.jws,
+        )
+        transaction.store(arrival, index, numbers)
+        if acknowledged is not None:
+            assert record.body is not None
+            transaction.acknowledge(acknowledged, record.sender, record.body["outcome"], rfc3339(now), index)
+        return Outcome("accepted", record.id, verified.digest, index)
+
+    # -- pull and read -------------------------------------------------------------------------------
+
+    def pull(self, caller: Caller, selection: Selection, wait: float, now: datetime) -> Pulled:
+        """A page of what is addressed to the caller's cities; held up to `wait` seconds while there is none.
+
+        Raises: Problem `not-allowed`, `replayed`, `busy`.
+        """
+        self._check(caller, Verb.PULL, now)
+        wanted = replace(selection, cities=caller.cities)
+        claim: Claim | None = _claim(caller)
+        if not wanted.cities:
+            committed = self._store.write(Job(lambda _: None, claim))
+            return Pulled([], selection.after, False, committed.checkpoint)
+        size = self._store.head().size
+        page = self._store.page(wanted)
+        if not page.items and wait > 0:
+            with self.watcher.slot():
+                self._store.write(Job(lambda _: None, claim))
+                claim = None
+                waited_until = now + timedelta(seconds=min(wait, WAIT_SECONDS))
+                while not page.items:
+                    left = (waited_until - self._clock()).total_seconds()
+                    if left <= 0 or not self.watcher.wait_past(size, left):
+                        break
+                    size = self._store.head().size
+                    page = self._store.page(wanted)
+            now = self._clock()
+        indexes = [item.index for item in page.items]
+        committed = self._store.write(
+            Job(lambda transaction: self._note_served(transaction, caller, indexes, now), claim)
+        )
+        return Pulled(
+            [(item.index, item.entry, item.jws) for item in page.items],
+            indexes[-1] if indexes else selection.after,
+            page.more,
+            committed.checkpoint,
+        )
+
+    def read(self, caller: Caller, record_id: str, now: datetime) -> Pulled:
+        """All revisions held of a record that the caller sent or receives; erased ones without their bytes."""
+        self._check(caller, Verb.READ, now)
+        revisions = self._visible(caller, record_id)
+        served = [revision.index for revision in revisions if revision.jws is not None]
+        committed = self._store.write(
+            Job(lambda transaction: self._note_served(transaction, caller, served, now), _claim(caller))
+        )
+        return Pulled(
+            [(revision.index, revision.entry, revision.jws) for revision in revisions],
+            revisions[-1].index,
+            False,
+            committed.checkpoint,
+        )
+
+    def prove(self, caller: Caller, record_id: str, revision: int | None, now: datetime) -> Receipt:
+        """The receipt of a revision, the newest where none is named, against the present checkpoint."""
+        self._check(caller, Verb.PROVE, now)
+        wanted = self._revision(self._visible(caller, record_id), revision)
+        self._store.write(Job(lambda _: None, _claim(caller)))
+        head = self._store.head()
+        proof = tiles.inclusion_proof(wanted.index, head.size, self.tile)
+        return Receipt(wanted.entry.encode(), wanted.index, tuple(proof), head.checkpoint)
+
+    def follow(self, caller: Caller, record_id: str, now: datetime) -> list[Progress]:
+        """How far each revision of a record got: for its sender and for auditors."""
+        self._check(caller, Verb.FOLLOW, now)
+        revisions = self._visible(caller, record_id)
+        if not policy.may_follow(caller, revisions[0].sender):
+            self._refuse(
+                caller,
+                Problem(Code.NOT_ALLOWED, "a record's delivery is for its sender and for auditors"),
+                now,
+            )
+        self._store.write(Job(lambda _: None, _claim(caller)))
+        return [
+            Progress(
+                record_id,
+                revision.revision,
+                revision.index,
+                revision.digest,
+                self._store.delivery(revision.index, revision.digest, _recipients(revision)),
+            )
+            for revision in revisions
+        ]
+
+    # -- the log -------------------------------------------------------------------------------------
+
+    def checkpoint(self) -> str:
+        """The newest checkpoint, a signed note."""
+        return self._store.head().checkpoint
+
+    def tile(self, level: int, number: int, width: int) -> bytes:
+        """The first `width` hashes of a tile.
+
+        Raises: Problem `not-found` where the tile has fewer.
+        """
+        hashes = self._store.tile(level, number)
+        if hashes is None or len(hashes) < 32 * width:
+            raise Problem(Code.NOT_FOUND, "the log has no such tile yet")
+        return hashes[: 32 * width]
+
+    def audit(self, caller: Caller, number: int, width: int, now: datetime) -> bytes:
+        """An entry bundle, for auditors.
+
+        Raises: Problem `not-allowed`, `not-found`, `replayed`.
+        """
+        self._check(caller, Verb.AUDIT, now)
+        self._store.write(Job(lambda _: None, _claim(caller)))
+        lines = self._store.lines(number * TILE_WIDTH, number * TILE_WIDTH + width)
+        if len(lines) < width:
+            raise Problem(Code.NOT_FOUND, "the log has no such entries yet")
+        return tiles.encode_bundle(lines)
+
+    def log_trust(self, now: datetime) -> None:
+        """Make an entry of each trust target that came into force since the last one."""
+        targets = self._trust().targets
+
+        def note(transaction: Transaction) -> None:
+            for target in targets:
+                digest = bytes.fromhex(target.digest)
+                if transaction.trust_version(target.file) == (target.version, digest):
+                    continue
+                line = entries.trust(
+                    at=rfc3339(now), file=target.file, version=target.version, digest=target.digest
+                )
+                transaction.trusted(target.file, target.version, digest, transaction.append(line))
+
+        self._store.write(Job(note))
+
+    # -- the clock's verbs ---------------------------------------------------------------------------
+
+    def forget(self, now: datetime, limit: int = 500) -> int:
+        """Erase up to `limit` records whose time is over; how many."""
+
+        def erase(transaction: Transaction) -> int:
+            due = transaction.due(rfc3339(now), limit)
+            for index, line in due:
+                entry = entries.decode(line.encode())
+                assert isinstance(entry, Routed)
+                transaction.erase(index, list(entry.to))
+                transaction.append(
+                    entries.erased(at=rfc3339(now), index=index, digest=entry.digest, basis="expired")
+                )
+            return len(due)
+
+        return self._store.write(Job(erase)).result
+
+    def prune(self, now: datetime) -> int:
+        """Forget nonces that the clock rule already refuses; how many."""
+        return self._store.write(Job(lambda transaction: transaction.prune_nonces(now))).result
+
+    # -- inside --------------------------------------------------------------------------------------
+
+    def _check(self, caller: Caller, verb: Verb, now: datetime) -> None:
+        try:
+            policy.check_verb(caller, verb)
+        except Problem as problem:
+            self._refuse(caller, problem, now)
+
+    def _refuse(self, caller: Caller, problem: Problem, now: datetime) -> None:
+        """Make an entry of what a known key tried, then raise it."""
+
+        def note(transaction: Transaction) -> None:
+            _note_refusal(transaction, caller.kid, problem.code, caller.request.digest, now)
+
+        self._store.write(Job(note, _claim(caller)))
+        raise problem
+
+    def _note_served(
+        self, transaction: Transaction, caller: Caller, indexes: Sequence[int], now: datetime
+    ) -> None:
+        for start in range(0, len(indexes), PAGE_RECORDS):
+            part = indexes[start : start + PAGE_RECORDS]
+            transaction.append(
+                entries.served(at=rfc3339(now), by=caller.kid, request=caller.request.digest, indexes=part)
+            )
+        transaction.mark_fetched(sorted(caller.cities), indexes, rfc3339(now))
+
+    def _visible(self, caller: Caller, record_id: str) -> list[Revision]:
+        """The revisions that exist for this caller; none of them is as if there were no such record."""
+        seen = [
+            revision
+            for revision in self._store.revisions(record_id)
+            if policy.may_see(caller, revision.sender, _recipients(revision))
+        ]
+        if not seen:
+            self._store.write(Job(lambda _: None, _claim(caller)))
+            raise Problem(Code.NOT_FOUND, "no record of this id for this key")
+        return seen
+
+    @staticmethod
+    def _revision(revisions: Sequence[Revision], number: int | None) -> Revision:
+        if number is None:
+            return revisions[-1]
+        for revision in revisions:
+            if revision.revision == number:
+                return revision
+        raise Problem(Code.NOT_FOUND, "no such revision of this record")
+
+
+def _claim(caller: Caller) -> Claim:
+    # A nonce is kept for as long as `created` could still pass the clock rule, on either side of it.
+    until = caller.request.created + timedelta(seconds=2 * CLOCK_SKEW_SECONDS)
+    return Claim(caller.kid, caller.request.nonce, until)
+
+
+def _read(pushed: object, trust: Trust) -> _Candidate:
+    """Step 1, first half: the form of one record, however broken, and the key that it names."""
+    if not isinstance(pushed, str):
+        digest = sha256(strict_json.dumps(pushed)).hexdigest()
+        return _Candidate(digest, problem=Problem(Code.MALFORMED, "a record is a JWS, a string"))
+    try:
+        signed = record_signature.parse(pushed)
+        key = trust.key(signed.kid)
+        if key is None:
+            raise Problem(Code.UNKNOWN_KEY, "the record's key is not in the trust list")
+    except Problem as problem:
+        return _Candidate(sha256(pushed.encode()).hexdigest(), problem=problem)
+    return _Candidate(signed.digest, signed=signed, key=key)
+
+
+def _verify(candidate: _Candidate) -> _Candidate:
+    """Step 1, second half: the signature."""
+    if candidate.signed is None or candidate.key is None:
+        return candidate
+    try:
+        candidate.verified = record_signature.verify(candidate.signed, candidate.key.verify_key)
+    except Problem as problem:
+        candidate.problem = problem
+    return candidate
+
+
+def _admit(caller: Caller, candidate: _Candidate, trust: Trust, now: datetime) -> _Candidate:
+    """Steps 2 and 3: the schema, and the table of rights."""
+    if candidate.verified is None or candidate.key is None:
+        return candidate
+    try:
+        record = candidate.record = records.load(candidate.verified.payload)
+        if record.sender != caller.owner:
+            raise Problem(Code.NOT_ALLOWED, "a system pushes its own city's records", where="/from")
+        agreement = policy.admit(record, candidate.key, trust, now)
+        candidate.forget_at = _forget_at(record, now, agreement.retention_days)
+    except Problem as problem:
+        candidate.problem = problem
+    return candidate
+
+
+def _forget_at(record: Record, now: datetime, retention_days: int) -> str:
+    latest = now + timedelta(days=retention_days)
+    return rfc3339(latest if record.expires_at is None else min(latest, record.expires_at))
+
+
+def _check_revision(transaction: Transaction, record: Record) -> None:
+    """Only the city that issued revision 1 issues the next, one after the other (wire contract, section 2).
+
+    Another city's record of the same id is known only to those who may see it: to all others the answer is
+    as if there were none, and an id cannot be occupied.
+    """
+    held = transaction.held(record.id)
+    own = {revision: each for (sender, revision), each in held.items() if sender == record.sender}
+    if record.revision in own:
+        raise Problem(Code.CONFLICT, "this id and revision are held with other bytes", where="/revision")
+    foreign = [each for (sender, _), each in held.items() if sender != record.sender]
+    if any(transaction.recipient_of(each.index, record.sender) for each in foreign):
+        raise Problem(Code.NOT_ALLOWED, "another city issued this record and alone revises it", where="/id")
+    if record.revision == 1:
+        return
+    before = own.get(record.revision - 1)
+    if before is None:
+        raise Problem(Code.WRONG_REVISION, "the revision before this one is not held", where="/revision")
+    if before.digest != record.previous:
+        raise Problem(Code.WRONG_REVISION, "not the digest of the revision before", where="/previous")
+    if before.kind != record.kind:
+        raise Problem(Code.INVALID, "a record keeps its kind", where="/kind")
+    _check_transition(transaction, record, before)
+
+
+def _check_transition(transaction: Transaction, record: Record, before: Held) -> None:
+    kind = kinds.kind(record.kind, record.version)
+    if kind.transitions is None or record.body is None:
+        return
+    jws = transaction.jws(before.index)
+    if jws is None:
+        return
+    body = strict_json.loads(base64url_decode(jws.split(".")[1]))["body"]
+    if body is not None:
+        kinds.check_transition(kind, body, record.body)
+
+
+def _acknowledged(transaction: Transaction, record: Record) -> str | None:
+    """The digest of the held revision that a record acknowledges, None where there is none to be marked.
+
+    A record that the sender never received is as if there were none.
+    """
+    if record.kind != "acknowledgement" or record.body is None or record.subject is None:
+        return None
+    delivered = [
+        each
+        for each in transaction.held(record.subject).values()
+        if transaction.recipient_of(each.index, record.sender)
+    ]
+    digest: str = record.body["digest"]
+    if delivered and digest not in {each.digest for each in delivered}:
+        raise Problem(
+            Code.INVALID, "not the digest of a revision that the sender received", where="/body/digest"
+        )
+    return digest if delivered else None
+
+
+def _note_refusal(transaction: Transaction, kid: str, code: Code, digest: str, now: datetime) -> None:
+    if code in UNLOGGED:
+        return
+    key = bytes.fromhex(digest)
+    if transaction.was_refused(kid, code, key):
+        return
+    line = entries.refused(at=rfc3339(now), by=kid, code=str(code), digest=digest)
+    transaction.refuse(kid, str(code), key, transaction.append(line))
+
+
+def _recipients(revision: Revision) -> frozenset[str]:
+    return frozenset(_entry_to(revision.entry))
+
+
+def _entry_to(line: str) -> dict[str, Any]:
+    recipients: dict[str, Any] = strict_json.loads(line)["to"]
+    return recipients

@@ -1,0 +1,135 @@
+"""What a node keeps.
+
+The log (`log_head`, `entries`, `tiles`) is append-only and holds no contents; `records` holds the signed
+bytes and can be emptied of them (`jws` NULL) without touching a proof. `deliveries` is one row for each
+recipient that this node knows of, in the order of the log; `streams` is the last number given to each
+recipient. Ids and digests are kept as bytes: half the size, and the index on random ids stays small.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+LogIndex = BigInteger().with_variant(Integer(), "sqlite")
+"""An index in the log; on SQLite the row id itself, so that the table is its own index."""
+
+log_head = Table(
+    "log_head",
+    metadata,
+    Column("one", SmallInteger, primary_key=True, autoincrement=False),
+    Column("origin", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("frontier", LargeBinary, nullable=False),
+    Column("checkpoint", Text, nullable=False),
+)
+"""One row: the compact range of all entries and the checkpoint signed over it. Writers lock it first."""
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("idx", LogIndex, primary_key=True, autoincrement=False),
+    Column("line", Text, nullable=False),
+)
+
+tiles = Table(
+    "tiles",
+    metadata,
+    Column("level", SmallInteger, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("hashes", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("level", "number"),
+)
+"""The hashes of a tile as far as it is filled; a narrower partial tile is its beginning."""
+
+records = Table(
+    "records",
+    metadata,
+    Column("idx", LogIndex, primary_key=True, autoincrement=False),
+    Column("id", LargeBinary(16), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("sender", String(6), nullable=False),
+    Column("forget_at", String(24), nullable=True),
+    Column("jws", Text, nullable=True),
+    Index("records_by_id", "id", "revision", "sender", unique=True),
+    Index("records_by_forget_at", "forget_at"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("city", String(6), nullable=False),
+    Column("idx", BigInteger, nullable=False),
+    Column("n", BigInteger, nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("sender", String(6), nullable=False),
+    Column("marking", String(12), nullable=False),
+    Column("fetched_at", String(24), nullable=True),
+    PrimaryKeyConstraint("city", "idx"),
+    Index("deliveries_by_kind", "city", "kind", "idx"),
+    sqlite_with_rowid=False,
+)
+
+streams = Table(
+    "streams",
+    metadata,
+    Column("city", String(6), primary_key=True),
+    Column("last", BigInteger, nullable=False),
+)
+
+acknowledgements = Table(
+    "acknowledgements",
+    metadata,
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("city", String(6), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("at", String(24), nullable=False),
+    Column("idx", BigInteger, nullable=False),
+    PrimaryKeyConstraint("digest", "city"),
+)
+"""The newest answer of each recipient to each revision."""
+
+nonces = Table(
+    "nonces",
+    metadata,
+    Column("nonce", LargeBinary(32), primary_key=True),
+    Column("until", BigInteger, nullable=False),
+    Index("nonces_by_until", "until"),
+)
+"""The digest of (kid, nonce) of every request seen, until `until` (seconds since 1970)."""
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("kid", String(43), nullable=False),
+    Column("code", String(32), nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("idx", BigInteger, nullable=False),
+    PrimaryKeyConstraint("kid", "code", "digest"),
+)
+"""What was refused to whom, so that a retry of the same makes no second entry."""
+
+trust_versions = Table(
+    "trust_versions",
+    metadata,
+    Column("file", String(64), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("idx", BigInteger, nullable=False),
+    PrimaryKeyConstraint("file", "version"),
+)

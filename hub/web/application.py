@@ -1,0 +1,80 @@
+"""The Flask application over one node: what happens around every request.
+
+Before: an id and the time, read once. After: compressed where asked, signed under `/v1` (errors included) and
+wherever the request was signed, counted, and logged in one line that holds ids and codes and nothing else.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from pathlib import Path
+
+import structlog
+from flask import Flask, Response, g, request
+
+from hub.config import read_config
+from hub.diagnostics import configure_logging
+from hub.errors import Code, Problem
+from hub.node import Node
+from hub.web import answering, metrics
+from hub.web.operations import operations_blueprint
+from hub.web.public import public_blueprint
+from hub.web.records import records_blueprint
+
+logger = structlog.get_logger("hub.web")
+
+
+def create_application(node: Node) -> Flask:
+    """The application that serves `node`."""
+    application = Flask(__name__, static_folder=None)
+    application.register_blueprint(records_blueprint(node))
+    application.register_blueprint(public_blueprint(node))
+    application.register_blueprint(operations_blueprint(node))
+
+    @application.before_request
+    def begin() -> None:
+        g.now = node.clock()
+        g.started = time.perf_counter()
+        g.request_id = uuid.uuid4().hex
+        g.caller = None
+        g.problem = None
+
+    @application.errorhandler(Exception)
+    def refuse(error: Exception) -> Response:
+        problem = answering.as_problem(error)
+        if problem is None:
+            logger.exception("failed", request_id=g.request_id)
+            problem = Problem(Code.INTERNAL, f"request {g.request_id}")
+        g.problem = problem
+        return answering.problem_answer(problem, request)
+
+    @application.after_request
+    def finish(answer: Response) -> Response:
+        answer.headers["X-Request-Id"] = g.request_id
+        answering.compress(request, answer)
+        if request.path.startswith("/v1/") or "Signature-Input" in request.headers:
+            answering.sign(request, answer, node.key, node.clock())
+        endpoint = request.endpoint or "none"
+        seconds = time.perf_counter() - g.started
+        metrics.REQUESTS.labels(endpoint, answer.status_code).inc()
+        if "wait" not in request.args:
+            metrics.SECONDS.labels(endpoint).observe(seconds)
+        logger.info(
+            "request",
+            request_id=g.request_id,
+            endpoint=endpoint,
+            status=answer.status_code,
+            problem=None if g.problem is None else str(g.problem.code),
+            kid=None if g.caller is None else g.caller.kid,
+            ms=round(seconds * 1000, 1),
+        )
+        return answer
+
+    return application
+
+
+def from_configuration(path: Path) -> Flask:
+    """The application of the node whose `hub.toml` stands at `path`."""
+    configure_logging()
+    return create_application(Node(read_config(path)))

@@ -1,0 +1,39 @@
+"""What Prometheus reads at `/metrics`. Labels come from fixed lists only, never from prose or ids."""
+
+from __future__ import annotations
+
+import os
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+)
+
+REQUESTS = Counter("hub_requests_total", "Requests answered", ["endpoint", "status"])
+SECONDS = Histogram(
+    "hub_request_seconds",
+    "Time to answer a request, held pulls left out",
+    ["endpoint"],
+    buckets=(0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+RECORDS = Counter("hub_records_total", "Records pushed, by outcome or problem code", ["outcome"])
+SERVED = Counter("hub_served_records_total", "Records given to those who pulled them")
+LOG_SIZE = Gauge("hub_log_entries", "Entries in the log", multiprocess_mode="mostrecent")
+HELD_PULLS = Gauge("hub_held_pulls", "Pulls that wait for news", multiprocess_mode="livesum")
+TRUST_SECONDS = Gauge(
+    "hub_trust_expires_in_seconds", "Until the trust list expires", multiprocess_mode="mostrecent"
+)
+READY = Gauge("hub_ready", "1 where the node can do its work", multiprocess_mode="mostrecent")
+
+
+def exposition() -> bytes:
+    """The metrics of all web processes of this node, in Prometheus' text format."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest()
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)

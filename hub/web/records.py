@@ -1,0 +1,170 @@
+"""The signed endpoints: `/v1/records` and, for auditors, the log's entry bundles."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any, Final
+
+from flask import Blueprint, Response, g, request
+
+from hub.errors import Code, Problem
+from hub.exchange import Outcome, Progress, Pulled
+from hub.log.tile import ENTRIES, parse_path
+from hub.node import Node
+from hub.policy import Caller
+from hub.store import Selection
+from hub.web import arriving, metrics
+from hub.web.answering import json_answer, language, text_answer
+from schemas.divisions import is_city
+from schemas.limits import PAGE_RECORDS, WAIT_SECONDS
+from schemas.markings import MARKINGS
+
+RECORD_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[57][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+KIND_NAME: Final = re.compile(r"[a-z][a-z_]{0,63}")
+PULL_PARAMETERS: Final = frozenset({"after", "limit", "wait", "kind", "from", "marking"})
+
+
+def records_blueprint(node: Node) -> Blueprint:
+    """The endpoints over `node`."""
+    blueprint = Blueprint("records", __name__)
+    exchange = node.exchange
+
+    def caller() -> tuple[Caller, datetime]:
+        now: datetime = g.now
+        found = arriving.authenticate(request, node, now)
+        g.caller = found
+        return found, now
+
+    @blueprint.post("/v1/records")
+    def push() -> Response:
+        who, now = caller()
+        document = arriving.read_json(request)
+        if not isinstance(document, dict) or set(document) != {"records"}:
+            raise Problem(Code.MALFORMED, 'the body must be {"records": […]}')
+        if not isinstance(document["records"], list):
+            raise Problem(Code.MALFORMED, "`records` must be a list", where="/records")
+        pushed = exchange.push(who, document["records"], now)
+        for outcome in pushed.outcomes:
+            metrics.RECORDS.labels(outcome.problem.code if outcome.problem else outcome.status).inc()
+        spoken = language(request)
+        return json_answer(
+            {
+                "outcomes": [_outcome(outcome, spoken) for outcome in pushed.outcomes],
+                "checkpoint": pushed.checkpoint,
+            }
+        )
+
+    @blueprint.get("/v1/records")
+    def pull() -> Response:
+        who, now = caller()
+        selection, wait = _selection()
+        pulled = exchange.pull(who, selection, wait, now)
+        metrics.SERVED.inc(len(pulled.items))
+        return json_answer(
+            _items(pulled) | {"next": pulled.next, "more": pulled.more, "checkpoint": pulled.checkpoint}
+        )
+
+    @blueprint.get("/v1/records/<record_id>")
+    def read(record_id: str) -> Response:
+        who, now = caller()
+        pulled = exchange.read(who, _id(record_id), now)
+        return json_answer(_items(pulled) | {"checkpoint": pulled.checkpoint})
+
+    @blueprint.get("/v1/records/<record_id>/proof")
+    def prove(record_id: str) -> Response:
+        who, now = caller()
+        revision = _number("revision", 1, 2**31 - 1) if "revision" in request.args else None
+        return text_answer(exchange.prove(who, _id(record_id), revision, now).encode())
+
+    @blueprint.get("/v1/records/<record_id>/delivery")
+    def follow(record_id: str) -> Response:
+        who, now = caller()
+        progress = exchange.follow(who, _id(record_id), now)
+        return json_answer({"id": record_id, "revisions": [_progress(each) for each in progress]})
+
+    @blueprint.get("/log/tile/entries/<path:number>")
+    def audit(number: str) -> Response:
+        who, now = caller()
+        tile = parse_path(f"tile/entries/{number}")
+        assert tile.level == ENTRIES
+        bundle = exchange.audit(who, tile.number, tile.width, now)
+        return Response(bundle, mimetype="application/octet-stream")
+
+    return blueprint
+
+
+def _outcome(outcome: Outcome, spoken: str) -> dict[str, Any]:
+    if outcome.problem is not None:
+        return {"status": outcome.status, "problem": outcome.problem.to_dict(spoken)}
+    return {
+        "status": outcome.status,
+        "id": outcome.id,
+        "digest": outcome.digest,
+        "index": outcome.index,
+    }
+
+
+def _items(pulled: Pulled) -> dict[str, Any]:
+    return {"items": [{"index": index, "entry": entry, "record": jws} for index, entry, jws in pulled.items]}
+
+
+def _progress(progress: Progress) -> dict[str, Any]:
+    return {
+        "revision": progress.revision,
+        "index": progress.index,
+        "digest": progress.digest,
+        "recipients": [
+            {
+                "city": delivery.city,
+                "status": _status(delivery.fetched_at, delivery.outcome),
+                "fetched_at": delivery.fetched_at,
+                "outcome": delivery.outcome,
+                "acknowledged_at": delivery.acknowledged_at,
+            }
+            for delivery in progress.deliveries
+        ],
+    }
+
+
+def _status(fetched_at: str | None, outcome: str | None) -> str:
+    if outcome is not None:
+        return "acknowledged"
+    return "pending" if fetched_at is None else "fetched"
+
+
+def _selection() -> tuple[Selection, float]:
+    unknown = set(request.args) - PULL_PARAMETERS
+    if unknown:
+        raise Problem(Code.INVALID, "unknown query parameter", where=f"/{min(unknown)[:64]}")
+    kind, sender, marking = (request.args.get(name) for name in ("kind", "from", "marking"))
+    if kind is not None and not KIND_NAME.fullmatch(kind):
+        raise Problem(Code.INVALID, "not the name of a kind", where="/kind")
+    if sender is not None and not is_city(sender):
+        raise Problem(Code.INVALID, "not a six-digit city code", where="/from")
+    if marking is not None and marking not in MARKINGS:
+        raise Problem(Code.INVALID, "not a marking of TLP 2.0", where="/marking")
+    selection = Selection(
+        cities=frozenset(),
+        after=_number("after", -1, 2**62, -1),
+        limit=_number("limit", 1, PAGE_RECORDS, PAGE_RECORDS),
+        kind=kind,
+        sender=sender,
+        marking=marking,
+    )
+    return selection, _number("wait", 0, WAIT_SECONDS, 0)
+
+
+def _number(name: str, lowest: int, highest: int, default: int = 0) -> int:
+    text = request.args.get(name)
+    if text is None:
+        return default
+    if not re.fullmatch(r"-?[0-9]{1,19}", text) or not lowest <= int(text) <= highest:
+        raise Problem(Code.INVALID, f"must be a whole number from {lowest} to {highest}", where=f"/{name}")
+    return int(text)
+
+
+def _id(text: str) -> str:
+    if not RECORD_ID.fullmatch(text):
+        raise Problem(Code.NOT_FOUND, "no record of this id for this key")
+    return text
