@@ -18,7 +18,8 @@ from typing import Any, Final
 from schemas.codes import COLOUR, CodeList
 from schemas.fields import Code, Count, DateTime, Division, Many, Part, Text
 from schemas.geometry import Circle, Polygon
-from schemas.shape import Fault, Shape
+from schemas.shape import Breach, Shape
+from schemas.wording import Wording
 
 STATUS: Final = CodeList("status", ("actual", "exercise", "system", "test", "draft"))
 MESSAGE_TYPE: Final = CodeList("message_type", ("alert", "update", "cancel"))
@@ -48,7 +49,7 @@ SEVERITY: Final = CodeList("severity", ("extreme", "severe", "moderate", "minor"
 CERTAINTY: Final = CodeList("certainty", ("observed", "likely", "possible", "unlikely", "unknown"))
 
 _IDENTIFIER: Final = r"[^\s,<&]+"
-_WITHOUT: Final = "without spaces, commas, < and &"
+_WITHOUT: Final = Wording("不含空格、逗号、< 和 & 的文字", "without spaces, commas, < and &")
 
 WEEK_MINUTES: Final = 7 * 24 * 60
 
@@ -57,7 +58,7 @@ class Reference(Shape):
     """An earlier message, by CAP's triple."""
 
     sender = Text(128, pattern=_IDENTIFIER, form=_WITHOUT, required=True)
-    identifier = Text(128, pattern=_IDENTIFIER, form=_WITHOUT, required=True)
+    identifier = Text(128, official=True, pattern=_IDENTIFIER, form=_WITHOUT, required=True)
     sent = DateTime(required=True)
 
 
@@ -70,27 +71,36 @@ class Area(Shape):
     circle = Part(Circle)
 
 
-def names_what_it_changes(body: Mapping[str, Any]) -> Iterator[Fault]:
+def names_what_it_changes(body: Mapping[str, Any]) -> Iterator[Breach]:
     """Rule 1."""
     if body["message_type"] != "alert" and not body.get("references"):
-        yield Fault(("references",), "An update or a cancel must name what it changes.")
+        yield Breach(
+            ("references",),
+            Wording("更新或解除须引用所变更的预警", "An update or a cancel must name what it changes."),
+        )
 
 
-def names_only_earlier_ones(body: Mapping[str, Any]) -> Iterator[Fault]:
+def names_only_earlier_ones(body: Mapping[str, Any]) -> Iterator[Breach]:
     """Rule 2. The sender is not in the body, so the identifier alone is compared."""
     effective = body.get("effective")
     for index, reference in enumerate(body.get("references") or ()):
         if reference["identifier"] == body["identifier"]:
-            yield Fault(("references", index, "identifier"), "Must not name the alert itself.")
+            yield Breach(
+                ("references", index, "identifier"),
+                Wording("不得引用自身", "Must not name the alert itself."),
+            )
         if effective and datetime.fromisoformat(reference["sent"]) > datetime.fromisoformat(effective):
-            yield Fault(("references", index, "sent"), "Must not be later than effective.")
+            yield Breach(
+                ("references", index, "sent"),
+                Wording("不得晚于 effective", "Must not be later than effective."),
+            )
 
 
-def expires_after_effective(body: Mapping[str, Any]) -> Iterator[Fault]:
+def expires_after_effective(body: Mapping[str, Any]) -> Iterator[Breach]:
     """Rule 3."""
     effective = body.get("effective")
     if effective and datetime.fromisoformat(body["expires"]) <= datetime.fromisoformat(effective):
-        yield Fault(("expires",), "Must be later than effective.")
+        yield Breach(("expires",), Wording("须晚于 effective", "Must be later than effective."))
 
 
 class Alert(Shape):
@@ -98,7 +108,7 @@ class Alert(Shape):
 
     rules = (names_what_it_changes, names_only_earlier_ones, expires_after_effective)
 
-    identifier = Text(128, pattern=_IDENTIFIER, form=_WITHOUT, required=True)
+    identifier = Text(128, official=True, pattern=_IDENTIFIER, form=_WITHOUT, required=True)
     status = Code(STATUS, required=True)
     message_type = Code(MESSAGE_TYPE, required=True)
     references = Many(Part(Reference), 32)

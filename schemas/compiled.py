@@ -30,7 +30,7 @@ from schemas.shape import Rule, Shape
 
 _TIMES: Final = re.compile(rf"(?:(?:{TIME_PATTERN}|{DATE_PATTERN})\|)*\Z")
 
-_GATHERED: Final = (Scan.TEXT, Scan.PHONE_TEXT, Scan.TIME)
+_GATHERED: Final = (Scan.TEXT, Scan.PHONE_TEXT, Scan.OFFICIAL_TEXT, Scan.TIME)
 
 Accept: TypeAlias = Callable[[Any], None]
 
@@ -38,11 +38,12 @@ Accept: TypeAlias = Callable[[Any], None]
 class Found:
     """What one walk gathers to be looked at together."""
 
-    __slots__ = ("due", "phone_texts", "texts", "times")
+    __slots__ = ("due", "official_texts", "phone_texts", "texts", "times")
 
     def __init__(self) -> None:
         self.texts: list[str] = []
         self.phone_texts: list[str] = []
+        self.official_texts: list[str] = []
         self.times: list[str] = []
         self.due: list[tuple[Sequence[Rule], Mapping[str, Any]]] = []
         """Rules across members, each with its object: they may count on every member being right."""
@@ -51,13 +52,16 @@ class Found:
         """The list that strings of this scan go to."""
         if scan is Scan.TEXT:
             return self.texts
-        return self.phone_texts if scan is Scan.PHONE_TEXT else self.times
+        if scan is Scan.PHONE_TEXT:
+            return self.phone_texts
+        return self.official_texts if scan is Scan.OFFICIAL_TEXT else self.times
 
     def is_right(self) -> bool:
         """Whether nothing of it breaks the rules for texts, for times and across members."""
         return (
             objection(BOUNDARY.join(self.texts)) is None
             and objection(BOUNDARY.join(self.phone_texts), phone=True) is None
+            and objection(BOUNDARY.join(self.official_texts), official=True) is None
             and _TIMES.match("|".join([*self.times, ""])) is not None
             and not any(True for rules, value in self.due for rule in rules for _ in rule(value))
         )
@@ -116,7 +120,7 @@ def _walk(shape: type[Shape]) -> Walk:
     plan = _Plan()
     for name, field in shape().fields.items():
         plan.add(field.data_key or name, field)
-    texts, phone_texts, times = (plan.single[scan] for scan in _GATHERED)
+    texts, phone_texts, official_texts, times = (plan.single[scan] for scan in _GATHERED)
     listed = [(scan, wire) for scan in _GATHERED for wire in plan.listed[scan]]
     checks, parts, lists, rules = plan.checks, plan.parts, plan.lists, shape.rules
 
@@ -124,6 +128,7 @@ def _walk(shape: type[Shape]) -> Walk:
         get = value.get
         found.texts += [text for wire in texts if (text := get(wire))]
         found.phone_texts += [text for wire in phone_texts if (text := get(wire))]
+        found.official_texts += [text for wire in official_texts if (text := get(wire))]
         found.times += [time for wire in times if (time := get(wire))]
         for scan, wire in listed:
             found.of(scan).extend(get(wire) or ())

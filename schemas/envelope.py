@@ -8,7 +8,7 @@ kind by `bound_to`. Rules across members:
 3. it expires after it was issued;
 4. a withdrawn record has neither body nor sealed part, any other has a body;
 5. only kinds that have a private schema may carry a sealed part;
-6. an answer names its subject.
+6. an answer names its subject, and so does a request that is made because of another record.
 
 The sealed part is looked at from outside only (RFC 7516 §7.2.1); `keys` checks it in depth.
 """
@@ -38,17 +38,23 @@ from schemas.fields import (
 )
 from schemas.limits import RECIPIENTS
 from schemas.markings import MARKING
-from schemas.shape import Fault, Rule, Shape
+from schemas.shape import Breach, Rule, Shape
+from schemas.wording import Wording, refusal
 
 MOST_REVISIONS: Final = 2**31 - 1
 MOST_VERSIONS: Final = 2**15 - 1
+
+_JWE_RECIPIENT: Final = Wording(
+    "须为 JWE 的接收方:header 和 encrypted_key",
+    "Must be a recipient of a JWE: header and encrypted_key.",
+)
 
 
 class Salt(Patterned):
     """16 random bytes, base64url without padding; the last character has no stray bits."""
 
     pattern = "[A-Za-z0-9_-]{21}[AQgw]"
-    form = "16 bytes in base64url without padding"
+    form = Wording("16 字节的 base64url,不带填充", "16 bytes in base64url without padding")
 
 
 class _SealedRecipient(msgspec.Struct, forbid_unknown_fields=True):
@@ -81,14 +87,13 @@ class Sealed(Member):
 
     def accept(self, value: Any) -> None:
         if type(value) is not dict or not self.needed <= value.keys() <= self.members:
-            raise ValidationError("Must be a JWE in general JSON serialisation.")
+            raise refusal("须为 JWE 的通用 JSON 序列化", "Must be a JWE in general JSON serialisation.")
         recipients = value["recipients"]
         if type(recipients) is not list or type(value["ciphertext"]) is not str:
-            raise ValidationError("Must be a JWE in general JSON serialisation.")
+            raise refusal("须为 JWE 的通用 JSON 序列化", "Must be a JWE in general JSON serialisation.")
         for index, recipient in enumerate(recipients):
             if type(recipient) is not dict or not recipient.keys() <= self.recipient_members:
-                message = "Must be a recipient of a JWE: header and encrypted_key."
-                raise ValidationError({"recipients": {index: [message]}})
+                raise ValidationError({"recipients": {index: [_JWE_RECIPIENT]}})
 
     def wire_type(self) -> Any:
         return _SealedPart
@@ -127,46 +132,61 @@ class Exactly(Count):
         return {"const": self.most}
 
 
-def revisions_follow(record: Mapping[str, Any]) -> Iterator[Fault]:
+def revisions_follow(record: Mapping[str, Any]) -> Iterator[Breach]:
     """Rule 1."""
     if (record["revision"] == 1) != (record["previous"] is None):
-        yield Fault(("previous",), "Must be null for revision 1 and a digest for any other.")
+        yield Breach(
+            ("previous",),
+            Wording(
+                "第 1 版须为 null,其他各版须为上一版摘要",
+                "Must be null for revision 1 and a digest for any other.",
+            ),
+        )
 
 
-def goes_elsewhere(record: Mapping[str, Any]) -> Iterator[Fault]:
+def goes_elsewhere(record: Mapping[str, Any]) -> Iterator[Breach]:
     """Rule 2."""
     if record["from"] in record["to"]:
-        yield Fault(("to", record["to"].index(record["from"])), "Must be another city than from.")
+        own = record["to"].index(record["from"])
+        yield Breach(("to", own), Wording("不得为发送方城市", "Must be another city than from."))
 
 
-def expires_later(record: Mapping[str, Any]) -> Iterator[Fault]:
+def expires_later(record: Mapping[str, Any]) -> Iterator[Breach]:
     """Rule 3."""
     expires = record["expires_at"]
     if expires is not None and datetime.fromisoformat(expires) <= datetime.fromisoformat(record["issued_at"]):
-        yield Fault(("expires_at",), "Must be later than issued_at.")
+        yield Breach(("expires_at",), Wording("须晚于 issued_at", "Must be later than issued_at."))
 
 
-def is_whole_or_withdrawn(record: Mapping[str, Any]) -> Iterator[Fault]:
+def is_whole_or_withdrawn(record: Mapping[str, Any]) -> Iterator[Breach]:
     """Rule 4."""
     if record["withdrawn"] is None:
         if record["body"] is None:
-            yield Fault(("body",), "Must be an object unless the record is withdrawn.")
+            yield Breach(
+                ("body",),
+                Wording("除非已撤回,须为对象", "Must be an object unless the record is withdrawn."),
+            )
         return
     for name in ("body", "sealed"):
         if record[name] is not None:
-            yield Fault((name,), "Must be null in a withdrawn record.")
+            yield Breach((name,), Wording("已撤回的记录中须为 null", "Must be null in a withdrawn record."))
 
 
-def seals_nothing(record: Mapping[str, Any]) -> Iterator[Fault]:
+def seals_nothing(record: Mapping[str, Any]) -> Iterator[Breach]:
     """Rule 5, for kinds without a private schema."""
     if record["sealed"] is not None and record["withdrawn"] is None:
-        yield Fault(("sealed",), "Must be null: this kind has no sealed part.")
+        yield Breach(
+            ("sealed",),
+            Wording("须为 null:该种类没有加密部分", "Must be null: this kind has no sealed part."),
+        )
 
 
-def answers_something(record: Mapping[str, Any]) -> Iterator[Fault]:
-    """Rule 6, for kinds that are answers."""
+def answers_something(record: Mapping[str, Any]) -> Iterator[Breach]:
+    """Rule 6, for kinds that stand on another record."""
     if record["subject"] is None:
-        yield Fault(("subject",), "Must name the record that this one answers.")
+        yield Breach(
+            ("subject",), Wording("须写明所针对的记录", "Must name the record that this one stands on.")
+        )
 
 
 class Envelope(Shape):
@@ -190,7 +210,7 @@ class Envelope(Shape):
 class KindAndVersion(Shape):
     """What must be known before anything else of a record can be judged."""
 
-    kind = Text(64, pattern="[a-z][a-z0-9_]*", form="the name of a kind", required=True)
+    kind = Text(64, pattern="[a-z][a-z0-9_]*", form=Wording("种类名称", "the name of a kind"), required=True)
     version = Count(MOST_VERSIONS, least=1, required=True)
 
 

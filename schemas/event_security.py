@@ -9,7 +9,6 @@ says is a warning to the sender, never a refusal and never a silent fix.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any, Final
 
 from schemas.codes import COLOUR, CodeList
@@ -26,7 +25,8 @@ from schemas.fields import (
     Part,
     Text,
 )
-from schemas.shape import Fault, Shape, Warning
+from schemas.rules import ends_after_it_starts
+from schemas.shape import Shape, Warning
 
 EVENT_TYPE: Final = CodeList(
     "event_type",
@@ -48,13 +48,6 @@ CHANGE: Final = CodeList("change", ("time", "place", "content", "scale"))
 COUNTY_FROM: Final = 1_000
 CITY_FROM: Final = 5_000
 MOST_PEOPLE: Final = 10_000_000
-
-
-def ends_after_it_starts(part: Mapping[str, Any]) -> Iterator[Fault]:
-    """Where both times are given, the end comes after the start."""
-    starts, ends = part.get("starts_at"), part.get("ends_at")
-    if starts and ends and datetime.fromisoformat(ends) <= datetime.fromisoformat(starts):
-        yield Fault(("ends_at",), "Must be later than starts_at.")
 
 
 class Venue(Shape):
@@ -81,7 +74,7 @@ class Permit(Shape):
     """Who permits it (art. 12)."""
 
     authority = Code(AUTHORITY)
-    number = Text(100)
+    number = Text(100, official=True)
     state = OpenCode(PERMIT_STATE)
 
 

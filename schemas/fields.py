@@ -23,11 +23,14 @@ from msgspec import Meta
 from schemas.codes import CodeList
 from schemas.personal import objection
 from schemas.shape import Shape
+from schemas.wording import Wording, refusal
 
 DATE_PATTERN: Final = r"(?:19|2[0-9])[0-9]{2}-[0-9]{2}-[0-9]{2}"
 TIME_PATTERN: Final = (
     DATE_PATTERN + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 )
+
+_PRESCRIBED: Final = Wording("规定的格式", "of the prescribed form")
 
 
 class Scan(Enum):
@@ -36,6 +39,7 @@ class Scan(Enum):
     NOTHING = auto()
     TEXT = auto()
     PHONE_TEXT = auto()
+    OFFICIAL_TEXT = auto()
     TIME = auto()
     ACCEPT = auto()
 
@@ -82,8 +86,9 @@ class Member(fields.Field[Any]):
 class Text(Member):
     """Text for people, of at most `most` characters.
 
-    With `phone`, mobile numbers may stand in it (a duty desk's phone, sealed parts). `pattern`, where
-    given, must match the whole text; `form` says it in words.
+    With `phone`, mobile numbers may stand in it (a duty desk's phone, sealed parts); with `official`, it
+    holds a number given by an authority, which only looks like an identity number if the check digit is
+    right, too. `pattern`, where given, must match the whole text; `form` says it in words.
     """
 
     def __init__(
@@ -91,30 +96,32 @@ class Text(Member):
         most: int,
         *,
         phone: bool = False,
+        official: bool = False,
         pattern: str | None = None,
-        form: str = "",
+        form: Wording = _PRESCRIBED,
         **member: Any,
     ) -> None:
         super().__init__(**member)
         self.most = most
         self.least = 1 if self.required else 0
         self.phone = phone
+        self.official = official
         self.pattern = pattern
         self.form = form
-        self.scan = Scan.PHONE_TEXT if phone else Scan.TEXT
+        self.scan = Scan.PHONE_TEXT if phone else Scan.OFFICIAL_TEXT if official else Scan.TEXT
         self._whole = re.compile(rf"(?:{pattern})\Z") if pattern is not None else None
 
     def accept(self, value: Any) -> None:
         if type(value) is not str:
-            raise ValidationError("Must be text.")
+            raise refusal("须为文字", "Must be text.")
         if len(value) > self.most:
-            raise ValidationError(f"Must have at most {self.most} characters.")
+            raise refusal(f"最多 {self.most} 个字符", f"Must have at most {self.most} characters.")
         if len(value) < self.least:
-            raise ValidationError("Must not be empty.")
+            raise refusal("不得为空", "Must not be empty.")
         if self._whole is not None and self._whole.match(value) is None:
-            raise ValidationError(f"Must be {self.form}.")
-        if (why := objection(value, phone=self.phone)) is not None:
-            raise ValidationError(why)
+            raise _must_be(self.form)
+        if (why := objection(value, phone=self.phone, official=self.official)) is not None:
+            raise refusal(why.zh, why.en)
 
     def wire_type(self) -> Any:
         if self.pattern is None:
@@ -136,12 +143,12 @@ class Patterned(Member):
     """A string of one exact form, which no text check could say more about."""
 
     pattern: ClassVar[str]
-    form: ClassVar[str]
+    form: ClassVar[Wording]
     schema: ClassVar[Mapping[str, Any]] = {}
 
     def accept(self, value: Any) -> None:
         if type(value) is not str or re.fullmatch(self.pattern, value) is None:
-            raise ValidationError(f"Must be {self.form}.")
+            raise _must_be(self.form)
 
     def wire_type(self) -> Any:
         return Annotated[str, Meta(pattern=rf"^(?:{self.pattern})\Z")]
@@ -154,28 +161,30 @@ class Money(Patterned):
     """Yuan, as a decimal string."""
 
     pattern = r"(?:0|[1-9][0-9]{0,12})(?:\.[0-9]{1,2})?"
-    form = "an amount in yuan as a decimal string, such as 12000.50"
+    form = Wording(
+        "以元为单位的十进制字符串,如 12000.50", "an amount in yuan as a decimal string, such as 12000.50"
+    )
 
 
 class Digest(Patterned):
     """SHA-256 in lower-case hex."""
 
     pattern = "[0-9a-f]{64}"
-    form = "64 lower-case hexadecimal digits"
+    form = Wording("64 位小写十六进制数", "64 lower-case hexadecimal digits")
 
 
 class Division(Patterned):
     """A division of GB/T 2260; a city's is the one that stands for it in `from` and `to`."""
 
     pattern = "[1-9][0-9]{5}"
-    form = "a six-digit division code of GB/T 2260"
+    form = Wording("六位行政区划代码(GB/T 2260)", "a six-digit division code of GB/T 2260")
 
 
 class RecordId(Patterned):
     """The id of a record: UUID of version 7 or 5 (RFC 9562), lower case."""
 
     pattern = "[0-9a-f]{8}-[0-9a-f]{4}-[57][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
-    form = "a UUID of version 7 or 5 in lower case"
+    form = Wording("小写的 UUID(第 7 或第 5 版)", "a UUID of version 7 or 5 in lower case")
     schema: ClassVar[Mapping[str, Any]] = {"format": "uuid"}
 
 
@@ -183,7 +192,10 @@ class OpenCode(Patterned):
     """A code of a list that is not closed: RECORDS.md shows one, and says no more."""
 
     pattern = "[a-z][a-z0-9_-]{0,63}"
-    form = "a code: a lower-case letter, then letters, digits, _ or -"
+    form = Wording(
+        "代码:以小写字母开头,其后为小写字母、数字、_ 或 -",
+        "a code: a lower-case letter, then letters, digits, _ or -",
+    )
 
     def __init__(self, codes: CodeList, **member: Any) -> None:
         super().__init__(**member)
@@ -202,7 +214,8 @@ class Code(Member):
 
     def accept(self, value: Any) -> None:
         if type(value) is not str or value not in self.codes.codes:
-            raise ValidationError(f"Must be one of: {', '.join(self.codes.codes)}.")
+            codes = ", ".join(self.codes.codes)
+            raise refusal(f"须为下列代码之一:{codes}", f"Must be one of: {codes}.")
 
     def wire_type(self) -> Any:
         return Literal[self.codes.codes]
@@ -223,7 +236,10 @@ class DateTime(Member):
                 return
         except ValueError:
             pass
-        raise ValidationError("Must be a time with an offset, such as 2026-11-21T08:30:00+08:00.")
+        raise refusal(
+            "须为带时区偏移的时间,如 2026-11-21T08:30:00+08:00",
+            "Must be a time with an offset, such as 2026-11-21T08:30:00+08:00.",
+        )
 
     def wire_type(self) -> Any:
         return Annotated[datetime, Meta(tz=True)]
@@ -244,7 +260,7 @@ class Date(Member):
                 return
         except ValueError:
             pass
-        raise ValidationError("Must be a day such as 2026-11-21.")
+        raise refusal("须为日期,如 2026-11-21", "Must be a day such as 2026-11-21.")
 
     def wire_type(self) -> Any:
         return date
@@ -263,7 +279,10 @@ class Count(Member):
 
     def accept(self, value: Any) -> None:
         if type(value) is not int or not self.least <= value <= self.most:
-            raise ValidationError(f"Must be a whole number from {self.least} to {self.most}.")
+            raise refusal(
+                f"须为 {self.least} 至 {self.most} 的整数",
+                f"Must be a whole number from {self.least} to {self.most}.",
+            )
 
     def wire_type(self) -> Any:
         return Annotated[int, Meta(ge=self.least, le=self.most)]
@@ -277,7 +296,7 @@ class Flag(Member):
 
     def accept(self, value: Any) -> None:
         if type(value) is not bool:
-            raise ValidationError("Must be true or false.")
+            raise refusal("须为 true 或 false", "Must be true or false.")
 
     def wire_type(self) -> Any:
         return bool
@@ -296,7 +315,10 @@ class Number(Member):
 
     def accept(self, value: Any) -> None:
         if type(value) not in (int, float) or not self.least <= value <= self.most:
-            raise ValidationError(f"Must be a number from {self.least:g} to {self.most:g}.")
+            raise refusal(
+                f"须为 {self.least:g} 至 {self.most:g} 的数",
+                f"Must be a number from {self.least:g} to {self.most:g}.",
+            )
 
     def wire_type(self) -> Any:
         return Annotated[float, Meta(ge=self.least, le=self.most)]
@@ -362,18 +384,22 @@ class Many(fields.List[Any]):
     def accept_distinct(self, value: Sequence[Any]) -> None:
         """Raises ValidationError if two of the items, which are right by themselves, are the same."""
         if len(set(value)) != len(value):
-            raise ValidationError("Must not name anything twice.")
+            raise refusal("不得重复", "Must not name anything twice.")
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> list[Any]:
         if type(value) is not list:
-            raise ValidationError("Must be a list.")
+            raise refusal("须为列表", "Must be a list.")
         if len(value) > self.most:
-            raise ValidationError(f"Must have at most {self.most} items.")
+            raise refusal(f"最多 {self.most} 项", f"Must have at most {self.most} items.")
         if len(value) < self.least:
-            raise ValidationError(f"Must have at least {self.least} items.")
+            raise refusal(f"最少 {self.least} 项", f"Must have at least {self.least} items.")
         items = super()._deserialize(value, attr, data, **kwargs)
         if self.distinct:
             self.accept_distinct(value)
         return items
+
+
+def _must_be(form: Wording) -> ValidationError:
+    return refusal(f"须为{form.zh}", f"Must be {form.en}.")

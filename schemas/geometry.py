@@ -12,14 +12,25 @@ from typing import Annotated, Any, Final, TypeAlias
 from marshmallow import ValidationError
 from msgspec import Meta
 
-from schemas.fields import Latitude, Longitude, Member, Number, Scan
+from schemas.fields import Latitude, Longitude, Member, Number, Scan, Text
 from schemas.shape import Shape
+from schemas.wording import Wording, refusal
 
 Position: TypeAlias = Sequence[float]
 
 RING_POSITIONS: Final = 200
 """Keeps the check for crossings, quadratic at worst, to milliseconds."""
 HALF_ROUND_THE_EARTH_KM: Final = 20_038
+
+_POSITION: Final = Wording("须为 [经度, 纬度],以度为单位", "Must be [longitude, latitude] in degrees.")
+
+
+class Place(Shape):
+    """Where; WGS 84, described without a person's address."""
+
+    longitude = Longitude()
+    latitude = Latitude()
+    description = Text(300)
 
 
 class Circle(Shape):
@@ -37,14 +48,17 @@ class Polygon(Member):
 
     def accept(self, value: Any) -> None:
         if type(value) is not list or not 4 <= len(value) <= RING_POSITIONS:
-            raise ValidationError(f"Must be a list of 4 to {RING_POSITIONS} positions.")
+            raise refusal(
+                f"须为 4 至 {RING_POSITIONS} 个坐标点的列表",
+                f"Must be a list of 4 to {RING_POSITIONS} positions.",
+            )
         for index, position in enumerate(value):
             if not _is_position(position):
-                raise ValidationError({index: ["Must be [longitude, latitude] in degrees."]})
+                raise ValidationError({index: [_POSITION]})
         if list(value[0]) != list(value[-1]):
-            raise ValidationError("Must be closed: the last position must be the first.")
+            raise refusal("须闭合:末点须与首点相同", "Must be closed: the last position must be the first.")
         if not is_simple(value):
-            raise ValidationError("Must not cross, touch or repeat itself.")
+            raise refusal("不得自相交、自相接或重复", "Must not cross, touch or repeat itself.")
 
     def wire_type(self) -> Any:
         east = Annotated[float, Meta(ge=-180, le=180)]

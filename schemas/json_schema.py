@@ -14,6 +14,7 @@ from marshmallow import fields
 from schemas import kinds
 from schemas.fields import Code, Many, Member, OpenCode, Part
 from schemas.labels import LABELS, label, member_label
+from schemas.rules import NOTHING, says_something
 from schemas.shape import Shape
 
 Json: TypeAlias = dict[str, Any]
@@ -83,6 +84,8 @@ class _Writer:
         written: Json = {"type": "object", "description": _first_line(shape), "properties": properties}
         if required:
             written["required"] = required
+        if says_something in shape.rules:
+            written["not"] = {"additionalProperties": {"enum": list(NOTHING)}}
         written["additionalProperties"] = False
         return written
 

@@ -17,9 +17,12 @@ from hub.errors import Code, Problem
 from schemas import strict_json
 from schemas.acknowledgement import Acknowledgement
 from schemas.alert import Alert
+from schemas.assistance import ASSISTANCE_MOVES, AssistanceReply, AssistanceRequest
+from schemas.ecology_lead import LEAD_MOVES, EcologyLead
 from schemas.envelope import Envelope, bound_to
 from schemas.event_security import EventSecurity, permit_warnings
 from schemas.faults import first_fault
+from schemas.joint_inspection import INSPECTION_MOVES, JointInspection
 from schemas.mediation import (
     STATE_MOVES,
     CaseContribution,
@@ -27,6 +30,7 @@ from schemas.mediation import (
     MediationCase,
     MediationCasePrivate,
 )
+from schemas.risk_notice import NOTICE_MOVES, RiskNotice
 from schemas.shape import Shape, Warning
 
 
@@ -52,6 +56,11 @@ _ALL: Final = (
     Kind("case_contribution", 1, CaseContribution, CaseContributionPrivate, subject_required=True),
     Kind("alert", 1, Alert),
     Kind("event_security", 1, EventSecurity, advise=permit_warnings),
+    Kind("assistance_request", 1, AssistanceRequest, subject_required=True),
+    Kind("assistance_reply", 1, AssistanceReply, None, ASSISTANCE_MOVES, subject_required=True),
+    Kind("joint_inspection", 1, JointInspection, None, INSPECTION_MOVES),
+    Kind("ecology_lead", 1, EcologyLead, None, LEAD_MOVES),
+    Kind("risk_notice", 1, RiskNotice, None, NOTICE_MOVES),
     Kind("acknowledgement", 1, Acknowledgement, subject_required=True),
 )
 
@@ -91,8 +100,8 @@ def check_transition(
 ) -> None:
     """Whether a revision may follow another by their `state`.
 
-    The same state may always stand again, as follow-ups may be added to a case that is over. A withdrawn
-    revision has no body and passes.
+    The same state may always stand again, as follow-ups may be added to a case that is over. A record that
+    had no state may take any; one that has a state keeps one. A withdrawn revision has no body and passes.
 
     Raises:
         Problem: `invalid` at `/body/state`.
@@ -102,6 +111,8 @@ def check_transition(
     before, after = before_body.get("state"), after_body.get("state")
     if before is None or before == after or after in kind.transitions.get(before, frozenset()):
         return
+    if after is None:
+        raise Problem(Code.INVALID, f"The state {before} may not be taken away.", where="/body/state")
     raise Problem(Code.INVALID, f"The state may not go from {before} to {after}.", where="/body/state")
 
 

@@ -18,8 +18,6 @@ from schemas.fields import (
     DateTime,
     Division,
     Flag,
-    Latitude,
-    Longitude,
     Many,
     Money,
     OpenCode,
@@ -27,6 +25,7 @@ from schemas.fields import (
     RecordId,
     Text,
 )
+from schemas.geometry import Place
 from schemas.shape import Shape
 
 DISPUTE_TYPE: Final = CodeList(
@@ -121,14 +120,6 @@ WHAT: Final = CodeList(
 )
 
 
-class Place(Shape):
-    """Where; WGS 84, described without a person's address."""
-
-    longitude = Longitude()
-    latitude = Latitude()
-    description = Text(300)
-
-
 class Partner(Shape):
     """A city that takes part, and through whom."""
 
@@ -191,7 +182,7 @@ class FollowUp(Shape):
 class MediationCase(Shape):
     """A dispute in mediation, issued by the leading city."""
 
-    case_number = Text(100, required=True)
+    case_number = Text(100, official=True, required=True)
     dispute_type = Code(DISPUTE_TYPE, required=True)
     source = Code(SOURCE, required=True)
     level = Code(LEVEL, required=True)

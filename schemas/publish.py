@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from hub.errors import MEANINGS, Code
 from schemas import limits
+from schemas.acknowledgement import OUTCOME
 from schemas.fields import TIME_PATTERN, Digest, Division, RecordId
 from schemas.json_schema import Json, components, json_schema
 from schemas.kinds import KINDS
@@ -137,7 +138,7 @@ def _record_paths() -> Json:
                 "records",
                 held,
                 answers=_json("Delivery"),
-                parameters=[record_id],
+                parameters=[record_id, _parameter("RevisionNumber")],
             )
         },
     }
@@ -254,6 +255,8 @@ def _message_schemas() -> Json:
     }
     entry: Json = {**text, "description": "The exact text of the log entry, to be hashed as it is."}
     item = _object({"index": index, "entry": entry, "record": jws})
+    held = _object({"index": index, "entry": entry, "record": {**jws, "type": ["string", "null"]}})
+    when: Json = {**time, "type": ["string", "null"]}
     return {
         "Push": _object(
             {"records": {"type": "array", "minItems": 1, "maxItems": limits.PUSH_RECORDS, "items": jws}}
@@ -285,20 +288,33 @@ def _message_schemas() -> Json:
                 "checkpoint": text,
             }
         ),
-        "Revisions": _object({"items": {"type": "array", "items": item}}),
+        "Revisions": _object(
+            {
+                "items": {
+                    "type": "array",
+                    "items": held,
+                    "description": "`record` is null once a revision was forgotten; its entry stays.",
+                },
+                "checkpoint": text,
+            }
+        ),
         "Delivery": _object(
             {
-                "recipients": {
-                    "type": "array",
-                    "items": _object(
-                        {
-                            "city": Division().published(),
-                            "state": {"type": "string", "enum": ["pending", "fetched", "acknowledged"]},
-                            "outcome": {"type": ["string", "null"]},
-                            "at": {**time, "type": ["string", "null"]},
-                        }
-                    ),
-                }
+                "id": record_id,
+                "revision": {"type": "integer", "minimum": 1},
+                "index": index,
+                "digest": digest,
+                "recipients": {"type": "array", "items": _ref("Recipient")},
+            }
+        ),
+        "Recipient": _object(
+            {
+                "city": Division().published(),
+                "status": {"type": "string", "enum": ["pending", "fetched", "acknowledged"]},
+                "at": {**when, "description": "Since when the present status holds."},
+                "fetched_at": when,
+                "outcome": {"type": ["string", "null"], "enum": [*OUTCOME.codes, None]},
+                "acknowledged_at": when,
             }
         ),
         "Problem": {

@@ -1,7 +1,7 @@
 """What every schema of this project is: strict about unknown members, and checked across members by plain rules.
 
 A rule is a function over the JSON object as it came, called only when every member of the object is right
-by itself. It yields a `Fault` for each thing that is wrong. Both the compiled check and marshmallow call
+by itself. It yields a `Breach` for each thing that is wrong. Both the compiled check and marshmallow call
 the same rules, so they cannot come to differ on them.
 """
 
@@ -12,16 +12,19 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from marshmallow import RAISE, Schema, ValidationError, validates_schema
+from marshmallow.exceptions import SCHEMA
+
+from schemas.wording import Wording
 
 
-class Fault(NamedTuple):
-    """Something wrong: the path to it from the object at hand, and why, in words that repeat no value."""
+class Breach(NamedTuple):
+    """A rule that is broken: the path from the object at hand, empty for the object itself, and why."""
 
     path: tuple[str | int, ...]
-    message: str
+    wording: Wording
 
 
-Rule: TypeAlias = Callable[[Mapping[str, Any]], Iterator[Fault]]
+Rule: TypeAlias = Callable[[Mapping[str, Any]], Iterator[Breach]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +49,11 @@ class Shape(Schema):
     def _across_members(self, _data: Any, original: Any, **_kwargs: Any) -> None:
         messages: dict[Any, Any] = {}
         for rule in self.rules:
-            for fault in rule(original):
+            for breach in rule(original):
+                *steps, last = breach.path or (SCHEMA,)
                 at = messages
-                for step in fault.path[:-1]:
+                for step in steps:
                     at = at.setdefault(step, {})
-                at.setdefault(fault.path[-1], []).append(fault.message)
+                at.setdefault(last, []).append(breach.wording)
         if messages:
             raise ValidationError(messages)

@@ -92,9 +92,9 @@ class InfoReading:
     def judged(self) -> list[Rejection]:
         """What the profile's schema refuses of the body, by the elements it came from."""
         flaws = []
-        for where, detail in profile.flaws(self.body):
-            zh, en = f"请对照模式说明 /docs 修正({detail})", f"mend it: {detail}"
-            flaws.append(reject(self.info.place, self._element(where), Reason.INVALID, zh=zh, en=en))
+        for flaw in profile.flaws(self.body):
+            zh, en = f"请对照模式说明 /docs 修正({flaw.zh})", f"mend it: {flaw.detail}"
+            flaws.append(reject(self.info.place, self._element(flaw.where), Reason.INVALID, zh=zh, en=en))
         return flaws
 
     def _body(self) -> dict[str, Any]:

@@ -8,21 +8,19 @@ from typing import Any, Final
 from marshmallow import ValidationError
 
 from schemas import divisions
-from schemas.faults import Explained, first_fault
+from schemas.faults import Fault, faults
 from schemas.kinds import kind
 
 KIND: Final = "alert"
 VERSION: Final = 1
 
 
-def flaws(body: Mapping[str, Any]) -> list[Explained]:
-    """What is wrong with a body, the first flaw of each member: a JSON pointer into it, and why."""
+def flaws(body: Mapping[str, Any]) -> list[Fault]:
+    """What is wrong with a body: JSON pointers into it, and why."""
     try:
         kind(KIND, VERSION).body().load(dict(body))
     except ValidationError as error:
-        found = error.messages
-        assert isinstance(found, dict)  # by member, as a schema gives them
-        return [first_fault(ValidationError({member: messages})) for member, messages in found.items()]
+        return faults(error)
     return []
 
 

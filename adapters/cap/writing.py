@@ -51,8 +51,8 @@ def to_cap(body: Mapping[str, Any], *, sender: str, sent: datetime, recipients: 
     """
     if not is_token(sender) or sent.tzinfo is None:
         raise Problem(Code.INVALID, "sender must be one word, sent must have an offset")
-    for where, detail in profile.flaws(body):
-        raise Problem(Code.INVALID, detail, where=where)
+    for flaw in profile.flaws(body):
+        raise Problem(Code.INVALID, flaw.detail, where=flaw.where)
     alert = etree.Element(f"{{{CAP_1_2}}}alert", nsmap={None: CAP_1_2})  # type: ignore[dict-item]  # lxml takes None
     _leaf(alert, "identifier", body["identifier"], "/identifier")
     _leaf(alert, "sender", sender, "")

@@ -122,6 +122,64 @@ _BODIES: dict[str, dict[str, Any]] = {
         "state": "permitted",
         "change": None,
     },
+    "assistance_request": {
+        "needs": [
+            {
+                "need": "police",
+                "quantity": 40,
+                "muster_point": "府谷县体育场东门",
+                "starts_at": "2026-12-12T14:00:00+08:00",
+                "ends_at": "2026-12-13T02:00:00+08:00",
+            }
+        ],
+        "reply_by": "2026-12-10T18:00:00+08:00",
+        "channel": "350兆警用数字集群 毗邻三组",
+    },
+    "assistance_reply": {
+        "outcome": "partly",
+        "provides": [
+            {
+                "need": "police",
+                "quantity": 30,
+                "muster_point": "府谷县体育场东门",
+                "starts_at": "2026-12-12T14:00:00+08:00",
+                "ends_at": None,
+            }
+        ],
+        "state": "preparing",
+        "reason": "同日本市另有勤务",
+    },
+    "joint_inspection": {
+        "domain": "hazardous_chemicals",
+        "division": "610822",
+        "place": {"longitude": 111.07, "latitude": 39.03, "description": "府谷县与准格尔旗交界加油站"},
+        "found_on": "2026-11-03",
+        "grade": "orange",
+        "finding": "危险货物车辆违规停放。",
+        "measures": "设置专用停车区并安排专人值守。",
+        "due_on": "2026-11-18",
+        "state": "rectifying",
+        "organisations": ["府谷县应急管理局", "准格尔旗应急管理局"],
+    },
+    "ecology_lead": {
+        "matter": "water",
+        "reach": "黄河干流府谷段",
+        "division": "610822",
+        "place": {"longitude": 111.09, "latitude": 39.01, "description": "入河排污口下游约二百米"},
+        "found_on": "2026-11-05",
+        "finding": "排污口水体发黑,疑似未经处理直排。",
+        "evidence": [{"name": "现场照片01.jpg", "sha256": "0f" * 32}],
+        "offices": ["府谷县人民检察院", "准格尔旗人民检察院"],
+        "state": "accepted",
+    },
+    "risk_notice": {
+        "field": "矿区道路运输",
+        "grade": "yellow",
+        "statement": "毗邻矿区运煤车辆集中,易发生拥堵与纠纷。",
+        "measures": "建议错峰通行并联合疏导。",
+        "reply_by": "2026-11-30T18:00:00+08:00",
+        "state": "issued",
+    },
     "acknowledgement": {"digest": "ab" * 32, "outcome": "accepted", "reason": None, "note": None},
 }
 
@@ -169,6 +227,10 @@ SEALED: dict[str, Any] = {
 }
 
 KIND_NAMES = tuple(_BODIES)
+LENIENT = ("assistance_request", "assistance_reply", "joint_inspection", "ecology_lead", "risk_notice")
+"""The kinds of which no single member is required."""
+STANDS_ON_ANOTHER = ("case_contribution", "assistance_request", "assistance_reply", "acknowledgement")
+"""The kinds that must name a subject."""
 
 
 def body(kind: str, /, **changes: Any) -> dict[str, Any]:
@@ -195,7 +257,7 @@ def members(kind: str, /, **changes: Any) -> dict[str, Any]:
         "expires_at": "2027-11-21T08:30:00+08:00",
         "marking": "amber",
         "agreement": "border-2026",
-        "subject": ANSWERED_ID if kind in ("case_contribution", "acknowledgement") else None,
+        "subject": ANSWERED_ID if kind in STANDS_ON_ANOTHER else None,
         "withdrawn": None,
         "salt": "AAECAwQFBgcICQoLDA0ODw",
         "body": body(kind),

@@ -99,11 +99,15 @@ def test_a_body_made_of_the_known_fields_needs_no_code_to_be_checked_quickly() -
         name = Text(10, required=True)
         notes = Many(Text(10), 2)
         phones = Many(Text(20, phone=True), 2)
+        numbers = Many(Text(20, official=True), 2)
 
     fresh = CompiledSchema(Fresh)
     assert fresh.accepted({"name": "x", "notes": ["a"], "phones": ["13912345678"]}) is not None
     assert fresh.accepted({"name": "x", "notes": ["13912345678"]}) is None
     assert fresh.accepted({"name": "x", "notes": ["a", "b", "c"]}) is None
+
+    assert fresh.accepted({"name": "x", "numbers": ["610821199003071234"]}) is not None
+    assert fresh.accepted({"name": "x", "numbers": ["610821199003071235"]}) is None
 
     class Foreign(Shape):
         name = fields.String()

@@ -1,17 +1,16 @@
 """Every code and every member has its words in both languages, and there are no words for nothing."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from marshmallow import fields
 
-from schemas import labels
 from schemas.codes import CodeList
 from schemas.envelope import Envelope
 from schemas.fields import Code, Many, OpenCode, Part
 from schemas.kinds import KINDS, payload_schema
-from schemas.labels import LABELS, label, member_label
+from schemas.labels import LABELS, Language, label, member_label
 from schemas.markings import MARKINGS
 from schemas.shape import Shape
 
@@ -103,4 +102,4 @@ def test_code_lists_of_one_name_are_one_list() -> None:
 
 
 def test_languages_are_chinese_and_english() -> None:
-    assert labels.Language.__args__ == ("zh", "en")
+    assert get_args(Language) == ("zh", "en")

@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from record_examples import ALERT_ID, KIND_NAMES, SEALED, body, members, payload, private, write
+from record_examples import (
+    ALERT_ID,
+    KIND_NAMES,
+    SEALED,
+    STANDS_ON_ANOTHER,
+    body,
+    members,
+    payload,
+    private,
+    write,
+)
 
 from hub.errors import Code, Problem
 from schemas import record
@@ -116,9 +126,22 @@ def test_an_envelope_that_breaks_a_rule_is_refused_where_it_breaks(
     assert refused(payload("alert", **changes)).where == where
 
 
-def test_an_answer_names_its_subject() -> None:
-    for name in ("case_contribution", "acknowledgement"):
-        assert refused(payload(name, subject=None)).where == "/subject"
+@pytest.mark.parametrize("name", KIND_NAMES)
+def test_what_stands_on_another_record_names_its_subject(name: str) -> None:
+    unnamed = payload(name, subject=None)
+    if name in STANDS_ON_ANOTHER:
+        assert refused(unnamed).where == "/subject"
+    else:
+        assert record.load(unnamed).subject is None
+
+
+@pytest.mark.parametrize("name", KIND_NAMES)
+def test_only_kinds_with_a_private_schema_carry_a_sealed_part(name: str) -> None:
+    sealed = payload(name, sealed=SEALED)
+    if name in ("mediation_case", "case_contribution"):
+        assert record.load(sealed).sealed == SEALED
+    else:
+        assert refused(sealed).where == "/sealed"
 
 
 def test_a_later_revision_names_the_one_before() -> None:
@@ -130,11 +153,6 @@ def test_a_withdrawn_record_has_neither_body_nor_sealed_part() -> None:
     assert accepted.body is None
     withdrawn = payload("mediation_case", withdrawn="重复录入", body=None, sealed=SEALED)
     assert refused(withdrawn).where == "/sealed"
-
-
-@pytest.mark.parametrize("name", ["mediation_case", "case_contribution"])
-def test_a_kind_with_a_private_schema_may_carry_a_sealed_part(name: str) -> None:
-    assert record.load(payload(name, sealed=SEALED)).sealed == SEALED
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,30 @@ MOBILE = [
     "编号1 13912345678",
     "①③⑨①②③④⑤⑥⑦⑧",
 ]
+CHECKED = [
+    "11010519491231002X",
+    "440524188001010014",
+    "610821199003071235",
+    "身份证610821199003071235号",
+    "610821-19900307-1235",
+    "1 1 0 1 0 5 1 9 4 9 1 2 3 1 0 0 2 x",
+    "61 610821199003071235",
+    "61082 2199012050111 50015",
+    "610821199003071234 610821199003071235",
+]
+"""Identity numbers with the right check digit; the first two are the worked examples of GB 11643, the
+last begins inside what would be another."""
+OFFICIAL = [
+    "610821199003071234",
+    "61082220261102001X",
+    "2026110220261102001X",
+    "610822202611020011",
+    "610821900307123",
+    "610822 20261102 0012",
+    "710105194912310012",
+    "榆公安许〔2026〕3号",
+]
+"""Numbers that an authority may give: a division, a day and a serial number among them."""
 HARMLESS = [
     "61080041600000_20261121083000",
     "2026-11-21T08:30:00+08:00",
@@ -67,6 +91,34 @@ HARMLESS = [
 
 def full_width(text: str) -> str:
     return "".join(chr(ord(c) + 0xFEE0) if "0" <= c <= "9" else c for c in text)
+
+
+@pytest.mark.parametrize("text", CHECKED + [full_width(text) for text in CHECKED])
+def test_an_official_number_may_not_be_an_identity_number_with_its_check_digit(text: str) -> None:
+    assert objection(text, official=True) is not None
+    assert objection(text) is not None
+
+
+@pytest.mark.parametrize("text", OFFICIAL + HARMLESS)
+def test_an_official_number_may_have_a_division_and_a_day_in_it(text: str) -> None:
+    assert objection(text, official=True) is None
+
+
+@pytest.mark.parametrize("text", MOBILE)
+def test_an_official_number_is_no_mobile_phone(text: str) -> None:
+    assert objection(text, official=True) is not None
+
+
+def test_of_eleven_check_digits_one_makes_an_official_number_an_identity_number() -> None:
+    refused = [last for last in "0123456789X" if objection(f"61082119900307123{last}", official=True)]
+    assert refused == ["5"]
+
+
+def test_only_a_province_begins_an_identity_number() -> None:
+    """Whatever the check digit is: no number of another beginning is refused."""
+    for beginning in ("10", "16", "20", "24", "38", "47", "55", "60", "66", "71", "99"):
+        for last in "0123456789X":
+            assert objection(f"{beginning}082119900307123{last}", official=True) is None
 
 
 @pytest.mark.parametrize("text", IDENTITY + [full_width(text) for text in IDENTITY])
@@ -101,23 +153,30 @@ def test_newline_and_tab_are_text() -> None:
 def test_a_refusal_never_repeats_what_it_found(text: str) -> None:
     why = objection(text)
     assert why is not None
-    assert not any(character.isdigit() for character in why)
+    assert not any(character.isdigit() for character in why.zh + why.en)
 
 
 TEXTS = st.lists(
-    st.sampled_from(IDENTITY + MOBILE + HARMLESS + ["\x00"])
+    st.sampled_from(IDENTITY + CHECKED + OFFICIAL + MOBILE + HARMLESS + ["\x00"])
     | st.text(max_size=12)
     | st.text("0123456789+-  x", max_size=24),
     max_size=5,
 )
 
 
-@given(TEXTS, st.booleans())
+@given(TEXTS, st.booleans(), st.booleans())
 @settings(deadline=None, max_examples=400)
-def test_texts_looked_at_together_hide_nothing(texts: list[str], phone: bool) -> None:
+def test_texts_looked_at_together_hide_nothing(texts: list[str], phone: bool, official: bool) -> None:
     """The compiled check joins texts: finding nothing in all must mean finding nothing in each."""
-    if objection(BOUNDARY.join(texts), phone=phone) is None:
-        assert all(objection(text, phone=phone) is None for text in texts)
+    if objection(BOUNDARY.join(texts), phone=phone, official=official) is None:
+        assert all(objection(text, phone=phone, official=official) is None for text in texts)
+
+
+@given(TEXTS.map("".join))
+@settings(deadline=None, max_examples=400)
+def test_an_official_number_is_never_refused_where_a_text_is_not(text: str) -> None:
+    if objection(text) is None:
+        assert objection(text, official=True) is None
 
 
 @given(st.text("0123456789 -–\u200b+86xX中.", max_size=40))

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from record_examples import KIND_NAMES, SEALED, body, members, private
+from record_examples import KIND_NAMES, LENIENT, SEALED, body, members, private
 
 from hub.errors import Code, Problem
 from schemas import limits
@@ -55,6 +55,10 @@ def _holds(keyword: str, said: Any, value: Any, schema: Json, root: Json) -> boo
             )
         case "required":
             return not isinstance(value, dict) or all(name in value for name in said)
+        case "not":
+            return not fits(value, said, root)
+        case "additionalProperties" if isinstance(said, dict):
+            return not isinstance(value, dict) or all(fits(each, said, root) for each in value.values())
         case "additionalProperties":
             return not isinstance(value, dict) or value.keys() <= schema["properties"].keys()
         case "items":
@@ -136,7 +140,7 @@ def test_the_published_schema_refuses_a_broken_record(name: str, changes: Json) 
 
 def test_the_published_schema_refuses_broken_bodies() -> None:
     schema = json_schema("alert", 1)
-    for broken in (
+    spoilt: list[Json] = [
         {"xyz": 1},
         {"status": "Actual"},
         {"category": []},
@@ -144,8 +148,20 @@ def test_the_published_schema_refuses_broken_bodies() -> None:
         {"areas": [{"geocodes": ["610822"], "polygon": [[1, 1]]}]},
         {"acknowledge_within": 0},
         {"headline": None},
-    ):
+    ]
+    for broken in spoilt:
         assert not fits(members("alert", body=body("alert", **broken)), schema, schema), broken
+
+
+@pytest.mark.parametrize("name", LENIENT)
+def test_the_published_schema_refuses_a_body_that_says_nothing_and_takes_any_member(name: str) -> None:
+    schema = json_schema(name, 1)
+    whole = body(name)
+    nothings: list[Any] = [None, "", [], {}]
+    for nothing in nothings:
+        assert not fits(members(name, body=dict.fromkeys(whole, nothing)), schema, schema)
+    for member, value in whole.items():
+        assert fits(members(name, body={member: value}), schema, schema)
 
 
 def test_sealed_parts_and_subjects_are_published_as_they_are_checked() -> None:
@@ -235,6 +251,52 @@ def test_the_document_holds_limits_and_problem_codes_from_where_the_program_read
     assert document["components"]["schemas"]["Problem"]["properties"]["type"]["enum"] == [
         f"/problems/{code}" for code in Code
     ]
+
+
+def answer(name: str, value: Any) -> bool:
+    document = openapi("https://node.example")
+    return fits(value, document["components"]["schemas"][name], document)
+
+
+def test_the_revisions_of_a_record_are_published_with_what_was_erased_and_a_checkpoint() -> None:
+    held = {"index": 7, "entry": "{}", "record": "a.b.c"}
+    erased = {"index": 8, "entry": "{}", "record": None}
+    assert answer("Revisions", {"items": [held, erased], "checkpoint": "note"})
+    assert not answer("Revisions", {"items": [held]})
+    assert not answer("Page", {"items": [erased], "next": 8, "more": False, "checkpoint": "note"})
+
+
+def test_the_delivery_of_a_revision_is_published_as_it_is_answered() -> None:
+    pending = {
+        "city": "150600",
+        "status": "pending",
+        "at": None,
+        "fetched_at": None,
+        "outcome": None,
+        "acknowledged_at": None,
+    }
+    acknowledged = {
+        "city": "640300",
+        "status": "acknowledged",
+        "at": "2026-11-21T09:00:00+08:00",
+        "fetched_at": "2026-11-21T08:40:00+08:00",
+        "outcome": "accepted",
+        "acknowledged_at": "2026-11-21T09:00:00+08:00",
+    }
+    whole = {
+        "id": members("alert")["id"],
+        "revision": 2,
+        "index": 7,
+        "digest": "ab" * 32,
+        "recipients": [pending, acknowledged],
+    }
+    assert answer("Delivery", whole)
+    for member in whole:
+        assert not answer("Delivery", {name: value for name, value in whole.items() if name != member})
+    for broken in ({"status": "lost"}, {"outcome": "shredded"}, {"at": "yesterday"}):
+        assert not answer("Delivery", {**whole, "recipients": [{**pending, **broken}]})
+    operation = openapi("https://node.example")["paths"]["/v1/records/{id}/delivery"]["get"]
+    assert {"$ref": "#/components/parameters/RevisionNumber"} in operation["parameters"]
 
 
 def test_the_components_hold_every_kind_and_accept_the_worked_examples() -> None:
