@@ -25,6 +25,8 @@ ALLOWED = {
     },
     "joint_inspection": {
         ("found", "rectifying"),
+        ("found", "rectified"),
+        ("found", "overdue"),
         ("rectifying", "rectified"),
         ("rectifying", "overdue"),
         ("overdue", "rectifying"),
@@ -39,7 +41,7 @@ ALLOWED = {
         ("consulted", "closed"),
         ("litigated", "closed"),
     },
-    "risk_notice": {("issued", "answered"), ("answered", "cleared")},
+    "risk_notice": {("issued", "answered"), ("issued", "cleared"), ("answered", "cleared")},
 }
 
 
