@@ -19,6 +19,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +29,7 @@ from urllib.parse import urlencode
 import orjson
 import requests
 import tenacity
+import urllib3
 
 from hub.clock import utc_now
 from hub.errors import Code, Problem
@@ -86,8 +88,11 @@ class Cursor:
         self._path = path
         self.after, self.numbers = -1, dict[str, int]()
         if path.exists():
-            held = strict_json.loads(path.read_bytes())
-            self.after, self.numbers = int(held["after"]), dict(held["numbers"])
+            try:
+                held = strict_json.loads(path.read_bytes())
+                self.after, self.numbers = int(held["after"]), dict(held["numbers"])
+            except (Problem, KeyError, TypeError, ValueError) as error:
+                raise Problem(Code.MALFORMED, f"{path} is not a cursor; without it all comes again") from error
 
     def move(self, after: int, numbers: Mapping[str, int]) -> None:
         """Remember this place; the file is replaced as a whole, so that a kill leaves the old or the new."""
@@ -126,6 +131,7 @@ class Client:
         self._session = requests.Session()
         self._session.trust_env = False
         self._log_key = VerifierKey.parse(self.node.log)
+        self._cities = _cities(trust, key.kid)
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_passing),
             wait=_wait,
@@ -145,10 +151,11 @@ class Client:
         """
         for batch in _batches(records):
             answer = self._json("POST", "/v1/records", body=orjson.dumps({"records": batch}))
-            outcomes = answer["outcomes"]
+            with _contract():
+                outcomes = [_outcome(each) for each in answer["outcomes"]]
             if len(outcomes) != len(batch):
                 raise Problem(Code.MALFORMED, "the node did not answer for every record")
-            yield from map(_outcome, outcomes)
+            yield from outcomes
 
     def pull(
         self, cursor: Cursor, *, kind: str | None = None, sender: str | None = None, wait: int = 0
@@ -168,21 +175,26 @@ class Client:
                 **filters,
             }
             answer = self._json("GET", "/v1/records?" + urlencode(query))
-            checkpoint = self._open(answer["checkpoint"])
+            with _contract():
+                checkpoint, items, more = self._open(answer["checkpoint"]), answer["items"], answer["more"]
+            if more and not items:
+                raise Problem(Code.MALFORMED, "the node's page is empty and yet goes on")
             tiles = self._tiles()
-            for item in answer["items"]:
+            for item in items:
                 arrival, numbers = self._arrival(item, checkpoint, tiles)
+                if arrival.index <= cursor.after or not numbers:
+                    raise Problem(Code.CONFLICT, "the node's page holds a record that was not asked for")
                 if not filters:
                     arrival = replace(arrival, skipped=_skipped(cursor.numbers, numbers))
                 yield arrival
                 cursor.move(arrival.index, numbers)
-            if not answer["more"] and not (wait and answer["items"]):
+            if not more and not (wait and items):
                 return
 
     def acknowledge(
         self, arrival: Arrival, *, outcome: str = "received", city: str, reason: str | None = None
     ) -> Outcome:
-        """Tell a record's sender what became of it here."""
+        """Tell a record's sender what became of it here; saying the same twice is saying it once."""
         original = arrival.record
         jws = self.compose(
             "acknowledgement",
@@ -192,8 +204,13 @@ class Client:
             marking=original.marking,
             subject=original.id,
             body={"digest": arrival.digest, "outcome": outcome, "reason": reason, "note": None},
+            id=record.adapted_id(city, "acknowledgement", f"{arrival.digest}/{outcome}"),
         )
-        return next(self.push([jws]))
+        answer = next(self.push([jws]))
+        if answer.problem is not None and answer.problem.code is Code.CONFLICT:
+            # It was said before, at another time and so in other bytes.
+            return replace(answer, status="duplicate", problem=None)
+        return answer
 
     def compose(
         self,
@@ -249,10 +266,14 @@ class Client:
     def revisions(self, record_id: str) -> list[Arrival]:
         """All revisions held of a record, each verified; those that were erased are left out."""
         answer = self._json("GET", f"/v1/records/{record_id}")
-        checkpoint = self._open(answer["checkpoint"])
+        with _contract():
+            checkpoint = self._open(answer["checkpoint"])
+            held = [item for item in answer["items"] if item["record"] is not None]
         tiles = self._tiles()
-        held = [item for item in answer["items"] if item["record"] is not None]
-        return [self._arrival(item, checkpoint, tiles)[0] for item in held]
+        arrivals = [self._arrival(item, checkpoint, tiles)[0] for item in held]
+        if any(arrival.record.id != record_id for arrival in arrivals):
+            raise Problem(Code.CONFLICT, "the node answered with another record than was asked for")
+        return arrivals
 
     def receipt(self, record_id: str, revision: int | None = None) -> str:
         """The receipt of a revision (the newest, where none is named), verified as far as it goes alone."""
@@ -261,11 +282,11 @@ class Client:
         verify(Receipt.parse(text), self._log_key)
         return text
 
-    def delivery(self, record_id: str) -> list[dict[str, Any]]:
-        """How far each revision of a record got with each recipient."""
-        answer = self._json("GET", f"/v1/records/{record_id}/delivery")
-        revisions: list[dict[str, Any]] = answer["revisions"]
-        return revisions
+    def delivery(self, record_id: str, revision: int | None = None) -> dict[str, Any]:
+        """How far a revision (the newest, where none is named) got with each recipient."""
+        query = "" if revision is None else f"?revision={revision}"
+        answer: dict[str, Any] = self._json("GET", f"/v1/records/{record_id}/delivery{query}")
+        return answer
 
     # -- the log, as hub.log.reader.LogReader ----------------------------------------------------------
 
@@ -283,11 +304,13 @@ class Client:
     def _arrival(
         self, item: dict[str, Any], checkpoint: VerifiedCheckpoint, tiles: Callable[[int, int, int], bytes]
     ) -> tuple[Arrival, dict[str, int]]:
-        index, entry, jws = item["index"], item["entry"], item["record"]
-        proof = inclusion_proof(index, checkpoint.size, tiles)
-        receipt = Receipt(entry.encode(), index, tuple(proof), checkpoint.note).encode()
-        verdict = verify_record(jws, receipt, self._trust)
-        return Arrival(index, verdict.record, jws, verdict.digest, receipt), dict(verdict.entry.to)
+        with _contract():
+            index, entry, jws = item["index"], item["entry"], item["record"]
+            proof = inclusion_proof(index, checkpoint.size, tiles)
+            receipt = Receipt(entry.encode(), index, tuple(proof), checkpoint.note).encode()
+            verdict = verify_record(jws, receipt, self._trust)
+        numbers = {city: number for city, number in verdict.entry.to.items() if city in self._cities}
+        return Arrival(index, verdict.record, jws, verdict.digest, receipt), numbers
 
     def _seal_key(self, city: str, now: datetime) -> SealKey:
         key = self._trust.seal_key(city, now)
@@ -337,7 +360,7 @@ class Client:
             ) as answer:
                 received = answer.raw.read(ANSWER_BYTES + 1, decode_content=False)
                 status, fields = answer.status_code, answer.headers
-        except (requests.RequestException, OSError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise Problem(Code.BUSY, f"{self.node.url} does not answer ({type(error).__name__})") from error
         if len(received) > ANSWER_BYTES:
             raise Problem(Code.TOO_LARGE, "the node's answer is longer than any may be")
@@ -355,6 +378,26 @@ class Client:
             if key.kid == kid and key.use == "node" and key.valid_at(now, now):
                 return key.verify_key
         raise Problem(Code.UNKNOWN_KEY, "the answer is signed by another key than the node's")
+
+
+def _cities(trust: Trust, kid: str) -> frozenset[str]:
+    """The cities that a key pulls for: their streams, and no others, must come without a gap."""
+    key = trust.key(kid)
+    if key is None:
+        return frozenset()
+    return trust.hosted_by(key.owner) if key.owner_kind == "node" else frozenset({key.owner})
+
+
+@contextmanager
+def _contract() -> Iterator[None]:
+    """Reading an answer's members: one that lacks them is refused, whatever it holds instead.
+
+    Raises: Problem `malformed`.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise Problem(Code.MALFORMED, "the node's answer has not the form of the contract") from error
 
 
 def _batches(records: Iterable[str]) -> Iterator[list[str]]:
@@ -382,7 +425,7 @@ def _outcome(answer: Mapping[str, Any]) -> Outcome:
 
 
 def _skipped(before: Mapping[str, int], numbers: Mapping[str, int]) -> int:
-    return sum(max(0, number - before[city] - 1) for city, number in numbers.items() if city in before)
+    return sum(max(0, number - before.get(city, 0) - 1) for city, number in numbers.items())
 
 
 def _named(problem: Mapping[str, Any]) -> Problem:
@@ -392,7 +435,8 @@ def _named(problem: Mapping[str, Any]) -> Problem:
 
 
 def _problem(body: bytes, fields: Mapping[str, str]) -> Problem:
-    problem = _named(strict_json.loads(body))
+    with _contract():
+        problem = _named(strict_json.loads(body))
     after = fields.get("Retry-After", "")
     problem.retry_after = int(after) if after.isdigit() else None
     return problem

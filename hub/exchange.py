@@ -287,27 +287,19 @@ class Exchange:
         proof = tiles.inclusion_proof(wanted.index, head.size, self.tile)
         return Receipt(wanted.entry.encode(), wanted.index, tuple(proof), head.checkpoint)
 
-    def follow(self, caller: Caller, record_id: str, now: datetime) -> list[Progress]:
-        """How far each revision of a record got: for its sender and for auditors."""
+    def follow(self, caller: Caller, record_id: str, revision: int | None, now: datetime) -> Progress:
+        """How far a revision got, the newest where none is named: for its sender and for auditors."""
         self._check(caller, Verb.FOLLOW, now)
-        revisions = self._visible(caller, record_id)
-        if not policy.may_follow(caller, revisions[0].sender):
+        wanted = self._revision(self._visible(caller, record_id), revision)
+        if not policy.may_follow(caller, wanted.sender):
             self._refuse(
                 caller,
                 Problem(Code.NOT_ALLOWED, "a record's delivery is for its sender and for auditors"),
                 now,
             )
         self._store.write(Job(lambda _: None, _claim(caller)))
-        return [
-            Progress(
-                record_id,
-                revision.revision,
-                revision.index,
-                revision.digest,
-                self._store.delivery(revision.index, revision.digest, _recipients(revision)),
-            )
-            for revision in revisions
-        ]
+        deliveries = self._store.delivery(wanted.index, wanted.digest, _recipients(wanted))
+        return Progress(record_id, wanted.revision, wanted.index, wanted.digest, deliveries)
 
     # -- the log -------------------------------------------------------------------------------------
 

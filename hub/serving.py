@@ -6,8 +6,9 @@ node.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-import tempfile
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -35,18 +36,28 @@ def serve(path: Path, config: Config) -> None:
     """
     _end_with_supervisor()
     configure_logging()
+    # A fork would carry this process's threads' locks and open database into the workers, and leave their
+    # metrics unshared: they are chosen when the module is imported.
+    multiprocessing.set_start_method("spawn", force=True)
     node = Node(config)
     scheduler = schedule(node)
-    with tempfile.TemporaryDirectory(prefix="hub-metrics-") as shared:
-        os.environ[CONFIG_VARIABLE] = str(path.resolve())
-        os.environ[SUPERVISOR_VARIABLE] = str(os.getpid())
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
-        scheduler.start()
-        try:
-            _server(config).serve()
-        finally:
-            scheduler.shutdown(wait=False)
-            node.close()
+    os.environ[CONFIG_VARIABLE] = str(path.resolve())
+    os.environ[SUPERVISOR_VARIABLE] = str(os.getpid())
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_folder(config))
+    scheduler.start()
+    try:
+        _server(config).serve()
+    finally:
+        scheduler.shutdown(wait=False)
+        node.close()
+
+
+def _metrics_folder(config: Config) -> Path:
+    """Where the workers share their metrics: empty at each start, as counters begin at nought."""
+    folder = config.state / "metrics"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, mode=0o700)
+    return folder
 
 
 def _server(config: Config) -> MPServer:

@@ -48,18 +48,19 @@ class Shown:
         return {city for city, held in self.verified.items() if held} == wanted == set(self.acknowledged)
 
 
-def demonstrate(lab: Lab, folder: Path, now: datetime, told: Callable[[str], None]) -> list[Shown]:
+def demonstrate(lab: Lab, folder: Path, now: datetime, told: Callable[[int, int], None]) -> list[Shown]:
     """Push the samples, let every recipient pull, verify and acknowledge; what happened, in log order.
 
-    `told` is called with each city's code as its system pulls. Raises: Problem where the lab itself fails; a
-    record that does not verify is a line that is not `complete`.
+    `told` is called with the number of cities that have pulled and of all.
+
+    Raises: Problem where the lab itself fails; a record that does not verify is a line that is not `complete`.
     """
     trust = open_trust_once(Path(lab.trust), now)
     clients = {each["city"]: _client(lab, each, trust) for each in lab.systems}
     try:
         shown = list(_push(clients, now))
-        for city, client in clients.items():
-            told(city)
+        for done, (city, client) in enumerate(clients.items(), start=1):
+            told(done, len(clients))
             _pull(city, client, folder / "inbox" / city)
         for line in shown:
             _verify(line, folder, trust)
@@ -163,13 +164,12 @@ def _verify(line: Shown, folder: Path, trust: Trust) -> None:
 
 
 def _follow(client: Client, line: Shown) -> None:
-    for revision in client.delivery(line.id):
-        if revision["revision"] == line.revision:
-            line.acknowledged = {
-                recipient["city"]: recipient["outcome"]
-                for recipient in revision["recipients"]
-                if recipient["outcome"] is not None
-            }
+    delivery = client.delivery(line.id, line.revision)
+    line.acknowledged = {
+        recipient["city"]: recipient["outcome"]
+        for recipient in delivery["recipients"]
+        if recipient["outcome"] is not None
+    }
 
 
 def _stem(inbox: Path, record_id: str, revision: int) -> Path:

@@ -146,13 +146,20 @@ def stop(folder: Path) -> bool:
         (folder / DESCRIPTION).unlink(missing_ok=True)
         return False
     os.kill(pid, signal.SIGTERM)
-    try:
-        psutil.Process(pid).wait(STOP_SECONDS + 5)
-    except psutil.NoSuchProcess:
-        pass
-    except psutil.TimeoutExpired as error:
-        raise Problem(Code.BUSY, f"the lab (pid {pid}) does not end") from error
+    deadline = time.monotonic() + STOP_SECONDS + 5
+    while _alive(pid):
+        if time.monotonic() > deadline:
+            raise Problem(Code.BUSY, f"the lab (pid {pid}) does not end")
+        time.sleep(0.05)
     return True
+
+
+def _alive(pid: int) -> bool:
+    """Whether a process still runs; one that ended and that its parent has not asked about does not."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _running_pid(folder: Path) -> int | None:

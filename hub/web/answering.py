@@ -54,6 +54,8 @@ def as_problem(error: Exception) -> Problem | None:
             return Problem(Code.NOT_FOUND, "there is nothing at this address for this method")
         if error.code == 413:
             return Problem(Code.TOO_LARGE, "the request is larger than the limit")
+        if error.code is None or error.code >= 500:
+            return None
         return Problem(Code.MALFORMED, "the request cannot be read")
     return None
 
@@ -66,11 +68,12 @@ def compress(request: Request, answer: Response) -> None:
     if len(body) >= COMPRESS_FROM:
         answer.set_data(gzip.compress(body, compresslevel=1, mtime=0))
         answer.headers["Content-Encoding"] = "gzip"
-        answer.headers["Vary"] = "Accept-Encoding"
+        answer.vary.add("Accept-Encoding")
 
 
 def sign(request: Request, answer: Response, key: SigningKey, now: datetime) -> None:
     """Sign an answer as it will be sent, bound to its request (the wire contract, section 3)."""
+    answer.direct_passthrough = False  # a file, too, is read before it is signed
     try:
         signed = message_signature.sign_response(
             answer.status_code, answer.get_data(), header_fields(request), key, now=now

@@ -28,6 +28,7 @@ logger = structlog.get_logger("hub.web")
 def create_application(node: Node) -> Flask:
     """The application that serves `node`."""
     application = Flask(__name__, static_folder=None)
+    application.url_map.merge_slashes = False  # an address is signed as it is; none leads to another
     application.register_blueprint(records_blueprint(node))
     application.register_blueprint(public_blueprint(node))
     application.register_blueprint(operations_blueprint(node))

@@ -13,7 +13,7 @@ from hub.exchange import Outcome, Progress, Pulled
 from hub.log.tile import ENTRIES, parse_path
 from hub.node import Node
 from hub.policy import Caller
-from hub.store import Selection
+from hub.store import Delivery, Selection
 from hub.web import arriving, metrics
 from hub.web.answering import json_answer, language, text_answer
 from schemas.divisions import is_city
@@ -74,14 +74,12 @@ def records_blueprint(node: Node) -> Blueprint:
     @blueprint.get("/v1/records/<record_id>/proof")
     def prove(record_id: str) -> Response:
         who, now = caller()
-        revision = _number("revision", 1, 2**31 - 1) if "revision" in request.args else None
-        return text_answer(exchange.prove(who, _id(record_id), revision, now).encode())
+        return text_answer(exchange.prove(who, _id(record_id), _revision(), now).encode())
 
     @blueprint.get("/v1/records/<record_id>/delivery")
     def follow(record_id: str) -> Response:
         who, now = caller()
-        progress = exchange.follow(who, _id(record_id), now)
-        return json_answer({"id": record_id, "revisions": [_progress(each) for each in progress]})
+        return json_answer(_progress(exchange.follow(who, _id(record_id), _revision(), now)))
 
     @blueprint.get("/log/tile/entries/<path:number>")
     def audit(number: str) -> Response:
@@ -111,13 +109,15 @@ def _items(pulled: Pulled) -> dict[str, Any]:
 
 def _progress(progress: Progress) -> dict[str, Any]:
     return {
+        "id": progress.id,
         "revision": progress.revision,
         "index": progress.index,
         "digest": progress.digest,
         "recipients": [
             {
                 "city": delivery.city,
-                "status": _status(delivery.fetched_at, delivery.outcome),
+                "status": _status(delivery),
+                "at": delivery.acknowledged_at or delivery.fetched_at,
                 "fetched_at": delivery.fetched_at,
                 "outcome": delivery.outcome,
                 "acknowledged_at": delivery.acknowledged_at,
@@ -127,10 +127,10 @@ def _progress(progress: Progress) -> dict[str, Any]:
     }
 
 
-def _status(fetched_at: str | None, outcome: str | None) -> str:
-    if outcome is not None:
+def _status(delivery: Delivery) -> str:
+    if delivery.outcome is not None:
         return "acknowledged"
-    return "pending" if fetched_at is None else "fetched"
+    return "pending" if delivery.fetched_at is None else "fetched"
 
 
 def _selection() -> tuple[Selection, float]:
@@ -162,6 +162,10 @@ def _number(name: str, lowest: int, highest: int, default: int = 0) -> int:
     if not re.fullmatch(r"-?[0-9]{1,19}", text) or not lowest <= int(text) <= highest:
         raise Problem(Code.INVALID, f"must be a whole number from {lowest} to {highest}", where=f"/{name}")
     return int(text)
+
+
+def _revision() -> int | None:
+    return _number("revision", 1, 2**31 - 1) if "revision" in request.args else None
 
 
 def _id(text: str) -> str:

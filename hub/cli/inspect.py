@@ -1,0 +1,247 @@
+"""`hub inspect`: what a file says. Nothing is verified here, and the first line shown says so."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from hub.cli import sheet
+from hub.cli.options import PRESENT_FILE, read_bytes
+from hub.cli.output import Output, city_name, city_names, json_option, local, pass_output, problem_members
+from hub.cli.words import argument, command, option
+from hub.errors import Code, Problem
+from hub.log import entry as entries
+from hub.log.checkpoint import Checkpoint
+from hub.log.note import split_note
+from hub.log.receipt import HEADER, Receipt
+from hub.log.tile import BUNDLE_BYTES
+from hub.translation import _, language, mark
+from keys import record_signature
+from keys.files import read_passphrase, read_unseal
+from keys.seal import check_shape, unseal
+from keys.suite import base64url_decode
+from schemas import strict_json
+from schemas.kinds import KINDS, kind, load_private
+from schemas.labels import label, member_label
+from schemas.record import load
+
+ENVELOPE: Final = ("id", "kind", "revision", "from", "to", "issued_at", "expires_at", "marking", "agreement")
+SHOWN_ENTRIES: Final = 256
+
+
+@command(
+    help=mark(
+        "Show what a file says, without verifying it: a record, a receipt, a checkpoint or a bundle of log entries."
+        "\n\n--unseal opens the sealed part of a record; what is personal in it stays hidden without --show-personal."
+    )
+)
+@argument("file", type=PRESENT_FILE, help=mark("File to read, or - for standard input."))
+@option("--unseal", "key", type=PRESENT_FILE, help=mark("Key of a city, to open the sealed part."))
+@option(
+    "--passphrase-file", type=PRESENT_FILE, help=mark("File that holds the passphrase (else HUB_PASSPHRASE).")
+)
+@option("--show-personal", is_flag=True, help=mark("Show personal data, too."))
+@json_option
+@pass_output
+def inspect(
+    output: Output, *, file: Path, key: Path | None, passphrase_file: Path | None, show_personal: bool
+) -> None:
+    content = read_bytes(file, BUNDLE_BYTES)
+    members, lines = _read(content)
+    if key is not None:
+        if members["type"] != "record":
+            raise Problem(Code.INVALID, "only a record has a sealed part")
+        opened = _opened(members["payload"], key, passphrase_file, show_personal)
+        members["unsealed"] = opened
+        lines += [("", ""), (_("Opened"), ""), *_private_lines(members["payload"], opened)]
+    if output.as_json:
+        output.json({"verified": False, **members})
+        return
+    output.say(_("Nothing was verified: this is what the file says of itself."), style="bold yellow")
+    output.say("")
+    output.lines(lines)
+
+
+_Read = tuple[dict[str, Any], list[tuple[str, str]]]
+
+
+def _read(content: bytes) -> _Read:
+    """What the file is, by how it begins."""
+    if content.startswith(HEADER.encode()):
+        return _receipt(content)
+    if b"\n\n\xe2\x80\x94 " in content:
+        return _checkpoint(content)
+    if content[:1] == b"{" and content.rstrip(b"\n").endswith(b"}"):
+        return _entries([content.rstrip(b"\n")], "entry")
+    if content[2:3] == b"{":
+        return _entries(_split(content), "bundle")
+    if content.count(b".") == 2:
+        return _record(content)
+    raise Problem(Code.MALFORMED, "no record, receipt, checkpoint, log entry or bundle of them")
+
+
+def _record(content: bytes) -> _Read:
+    try:
+        jws = content.decode("ascii").strip()
+    except UnicodeDecodeError:
+        raise Problem(Code.MALFORMED, "a signed record is ASCII text") from None
+    signed = record_signature.parse(jws)
+    payload_bytes = base64url_decode(jws.split(".")[1])
+    payload = strict_json.loads(payload_bytes)
+    if not isinstance(payload, dict):
+        raise Problem(Code.MALFORMED, "the payload is no JSON object")
+    fault = None
+    try:
+        load(payload_bytes)
+    except Problem as problem:
+        fault = problem
+    members = {
+        "type": "record",
+        "kid": signed.kid,
+        "digest": signed.digest,
+        "payload": payload,
+        "problem": None if fault is None else problem_members(fault),
+    }
+    lines = [(_("Record signed with key"), signed.kid), (_("Digest"), signed.digest)]
+    if fault is not None:
+        lines.append((_("Schema"), f"✗ {fault.detail} {fault.where or ''}"))
+    lines += [(member_label(name, language()), _envelope(name, payload[name])) for name in _present(payload)]
+    body = payload.get("body")
+    if isinstance(body, dict):
+        lines += [("", ""), (member_label("body", language()), ""), *_body_lines(payload, body)]
+    if isinstance(payload.get("sealed"), dict):
+        lines += [("", ""), (member_label("sealed", language()), _sealed_to(payload["sealed"]))]
+    return members, lines
+
+
+def _present(payload: Mapping[str, Any]) -> Sequence[str]:
+    names = (*ENVELOPE, "subject", "withdrawn")
+    return [name for name in names if payload.get(name) is not None]
+
+
+def _envelope(name: str, value: Any) -> str:
+    try:
+        match name:
+            case "kind" | "marking":
+                return label(name, value, language())
+            case "from":
+                return city_name(value)
+            case "to":
+                return city_names(value)
+            case "issued_at" | "expires_at":
+                return local(value)
+    except (TypeError, ValueError, KeyError):
+        pass
+    return str(value)
+
+
+def _body_lines(payload: Mapping[str, Any], body: Mapping[str, Any]) -> list[tuple[str, str]]:
+    known = _kind(payload)
+    name = str(payload.get("kind"))
+    return list(sheet.lines(None if known is None else known.body, body, name))
+
+
+def _kind(payload: Mapping[str, Any]) -> Any:
+    named = (payload.get("kind"), payload.get("version"))
+    return next((known for key, known in KINDS.items() if key == named), None)
+
+
+def _sealed_to(sealed: Mapping[str, Any]) -> str:
+    try:
+        return _("sealed to {keys}").format(keys=", ".join(check_shape(sealed)))
+    except Problem as problem:
+        return f"✗ {problem.detail}"
+
+
+def _opened(
+    payload: Mapping[str, Any], key: Path, passphrase_file: Path | None, show_personal: bool
+) -> dict[str, Any]:
+    sealed = payload.get("sealed")
+    if not isinstance(sealed, dict):
+        raise Problem(Code.NOT_FOUND, "the record has no sealed part", where="/sealed")
+    plaintext = unseal(sealed, read_unseal(key, read_passphrase(passphrase_file, os.environ)))
+    known = kind(str(payload.get("kind")), _number(payload.get("version")))
+    private = load_private(known, plaintext)
+    if show_personal or known.private is None:
+        return private
+    hidden: dict[str, Any] = sheet.masked(known.private, private)
+    return hidden
+
+
+def _private_lines(payload: Mapping[str, Any], private: Mapping[str, Any]) -> list[tuple[str, str]]:
+    known = _kind(payload)
+    return list(sheet.lines(None if known is None else known.private, private, str(payload.get("kind"))))
+
+
+def _number(value: Any) -> int:
+    return value if type(value) is int else 0
+
+
+def _receipt(content: bytes) -> _Read:
+    receipt = Receipt.parse(content)
+    about, note_lines = _checkpoint(receipt.checkpoint.encode())
+    entry_members, entry_lines = _entries([receipt.entry], "entry")
+    members = {
+        "type": "receipt",
+        "index": receipt.index,
+        "entry": entry_members["entries"][0],
+        "proof": [sibling.hex() for sibling in receipt.proof],
+        "checkpoint": about,
+    }
+    lines = [
+        (_("Receipt for index"), str(receipt.index)),
+        (_("Inclusion hashes"), str(len(receipt.proof))),
+        ("", ""),
+        *entry_lines,
+        ("", ""),
+        *note_lines,
+    ]
+    return members, lines
+
+
+def _checkpoint(content: bytes) -> _Read:
+    body, signatures = split_note(content)
+    checkpoint = Checkpoint.parse(body)
+    members = {
+        "type": "checkpoint",
+        "origin": checkpoint.origin,
+        "size": checkpoint.size,
+        "root": checkpoint.root.hex(),
+        "signatures": [{"name": name, "id": key_id.hex()} for name, key_id, _signature in signatures],
+    }
+    lines = [
+        (_("Checkpoint of log"), checkpoint.origin),
+        (_("Entries"), str(checkpoint.size)),
+        (_("Root"), checkpoint.root.hex()),
+        *((_("Signature line"), f"{name} {key_id.hex()}") for name, key_id, _signature in signatures),
+    ]
+    return members, lines
+
+
+def _split(bundle: bytes) -> list[bytes]:
+    """The entries of a bundle of whatever width."""
+    found, at = list[bytes](), 0
+    while at + 2 <= len(bundle):
+        length = int.from_bytes(bundle[at : at + 2], "big")
+        found.append(bundle[at + 2 : at + 2 + length])
+        at += 2 + length
+    if at != len(bundle):
+        raise Problem(Code.MALFORMED, "the bundle ends in the middle of an entry")
+    return found
+
+
+def _entries(found: Sequence[bytes], type_: str) -> _Read:
+    decoded = []
+    for line in found:
+        entries.decode(line)
+        decoded.append(strict_json.loads(line))
+    members = {"type": type_, "entries": decoded}
+    lines: list[tuple[str, str]] = []
+    for number, (line, entry) in enumerate(zip(found, decoded, strict=True)):
+        if number == SHOWN_ENTRIES:
+            break
+        heading = _("Log entry") if type_ == "entry" else str(number)
+        lines.append((heading, f"{local(entry['at'])} {entry['type']} {line.decode()}"))
+    return members, lines

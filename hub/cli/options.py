@@ -1,0 +1,70 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from hub.cli.words import option
+from hub.errors import Code, Problem
+from hub.translation import mark
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+FILE: Final = click.Path(path_type=Path, dir_okay=False)
+"""A file to write."""
+PRESENT_FILE: Final = click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True)
+"""A file to read; a name that nothing has is a mistake of the command line."""
+FOLDER: Final = click.Path(path_type=Path, file_okay=False)
+PRESENT_FOLDER: Final = click.Path(path_type=Path, exists=True, file_okay=False)
+
+
+def parts(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """The parts of an option that is a list written with commas, Chinese ones too."""
+    return tuple(
+        part.strip() for part in (value or "").replace("\N{FULLWIDTH COMMA}", ",").split(",") if part.strip()
+    )
+
+
+def profile_option(*, required: bool = True) -> Callable[[Decorated], Decorated]:
+    """`--as PROFILE`, or `HUB_PROFILE`."""
+    return option(
+        "--as",
+        "profile",
+        type=PRESENT_FILE,
+        metavar="PROFILE",
+        envvar="HUB_PROFILE",
+        required=required,
+        help=mark("Profile of the client to act as (else HUB_PROFILE)."),
+    )
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """A file of at most `limit` bytes, `-` for standard input. Raises: Problem `not-found`, `too-large`."""
+    try:
+        with click.open_file(str(path), "rb") as file:
+            content: bytes = file.read(limit + 1)
+    except FileNotFoundError:
+        raise Problem(Code.NOT_FOUND, f"{path}: there is no such file") from None
+    except OSError as error:
+        raise Problem(Code.NOT_FOUND, f"{path} cannot be read: {error.strerror}") from error
+    if len(content) > limit:
+        raise Problem(Code.TOO_LARGE, f"{path}: at most {limit} bytes are read")
+    return content
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file as a whole, so that a kill leaves the old one or the new one."""
+    draft = path.with_name(f".{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with draft.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        raise Problem(Code.NOT_ALLOWED, f"{path} cannot be written: {error.strerror}") from error

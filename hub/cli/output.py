@@ -1,0 +1,227 @@
+"""What a command shows: tables, facts, progress and refusals, for a person or, with `--json`, for a program.
+
+1. With `--json` standard output holds one JSON document and nothing else, errors included.
+2. Progress goes to standard error, and only to a terminal.
+3. Values are shown as text, never as markup: what came from elsewhere cannot colour or move anything.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from zoneinfo import ZoneInfo
+
+import click
+import orjson
+from rich.cells import cell_len
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from hub.cli.words import option
+from hub.errors import Problem
+from hub.translation import _, language, mark
+from schemas import divisions
+
+LOCAL_TIME: Final = ZoneInfo("Asia/Shanghai")
+PIPE_COLUMNS: Final = 4000
+"""How wide a table may grow where there is no screen: nothing is folded there."""
+
+FOLDED_COLUMNS: Final = 16
+"""What a wide column needs at least."""
+
+Advance = Callable[[int, int], None]
+"""Called with what is done and what there is in all; 0 in all means that nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: the member of the row, its heading (English, marked), and how its value is shown."""
+
+    name: str
+    heading: str
+    show: Callable[[Any], str] = str
+    wide: bool = False
+    """Whether it gives way, by folding, when the screen is narrow."""
+
+
+@dataclass
+class Output:
+    """Where a command's words go."""
+
+    as_json: bool = False
+    debug: bool = False
+
+    @property
+    def console(self) -> Console:
+        # Made when it is used: tests and pipes exchange the streams.
+        return _console(sys.stdout)
+
+    def table(self, name: str, columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> None:
+        """Rows as a table; as JSON `{name: [row, …]}` with all members of the rows."""
+        if self.as_json:
+            self.json({name: rows})
+            return
+        shown = [[_shown(row.get(column.name), column.show) for column in columns] for row in rows]
+        if not self._fits(columns, shown):
+            for cells in shown:
+                named = [(_(column.heading), cell) for column, cell in zip(columns, cells, strict=True)]
+                self.lines([(heading, cell) for heading, cell in named if cell])
+                self.say("")
+            return
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in columns:
+            table.add_column(Text(_(column.heading)), no_wrap=not column.wide, overflow="fold")
+        for cells in shown:
+            table.add_row(*map(Text, cells))
+        self._print(table)
+
+    def _fits(self, columns: Sequence[Column], shown: Sequence[Sequence[str]]) -> bool:
+        """Whether the screen has room for a table; where it has not, each row becomes a few lines."""
+        needed = 0
+        for place, column in enumerate(columns):
+            width = max(map(cell_len, [_(column.heading), *(cells[place] for cells in shown)]))
+            needed += min(width, FOLDED_COLUMNS) if column.wide else width
+        return needed + 2 * len(columns) <= self.console.width
+
+    def facts(self, members: Mapping[str, Any], shown: Sequence[tuple[str, str]]) -> None:
+        """A few named values, one a line; as JSON the `members`."""
+        if self.as_json:
+            self.json(members)
+            return
+        self.lines(shown)
+
+    def lines(self, shown: Sequence[tuple[str, str]]) -> None:
+        """Named values for a person, one a line; nothing for a program."""
+        if self.as_json:
+            return
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(style="bold", no_wrap=True)
+        grid.add_column(overflow="fold")
+        for heading, value in shown:
+            grid.add_row(Text(heading), Text(value))
+        self._print(grid)
+
+    def _print(self, table: Table) -> None:
+        console = self.console
+        if console.is_terminal:
+            console.print(table)
+            return
+        with console.capture() as captured:
+            console.print(table)
+        # Rich fills every line up to the table's width, which a file or a program has no use for.
+        click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+    def say(self, text: str, style: str = "") -> None:
+        """A sentence for a person; nothing for a program."""
+        if not self.as_json:
+            self.console.print(Text(text, style=style), soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        """A warning, on standard error."""
+        _console(sys.stderr).print(Text(text, style="yellow"), soft_wrap=True)
+
+    def json(self, document: Any) -> None:
+        """One JSON document."""
+        options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+        click.echo(orjson.dumps(document, option=options, default=_plain).decode(), nl=False)
+
+    def problem(self, problem: Problem) -> None:
+        """A refusal: title, detail, where, next step."""
+        if self.as_json:
+            self.json({"problem": problem_members(problem)})
+            return
+        lines = [Text.assemble(("✗ ", "bold red"), (problem.title(language()), "bold")), Text(problem.detail)]
+        if problem.where is not None:
+            lines.append(Text(_("Where: {where}").format(where=problem.where)))
+        lines.append(Text(_("Next: {step}").format(step=problem.next_step(language()))))
+        for line in lines:
+            _console(sys.stderr).print(line, soft_wrap=True)
+
+    @contextmanager
+    def progress(self, text: str) -> Iterator[Advance]:
+        """A bar while something long runs."""
+        console = _console(sys.stderr)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task(escape(text), total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total or None)
+
+
+pass_output = click.make_pass_decorator(Output, ensure=True)
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def json_option(command: Command) -> Command:
+    """`--json`, for every command that shows values."""
+
+    def turn_on(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+        if value:
+            context.ensure_object(Output).as_json = True
+
+    return option(
+        "--json",
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=turn_on,
+        help=mark("Print JSON for programs instead of words for people."),
+    )(command)
+
+
+def problem_members(problem: Problem) -> dict[str, Any]:
+    """A refusal for a program: the problem object of RFC 9457 and the next step."""
+    return {**problem.to_dict(language()), "next": problem.next_step(language())}
+
+
+def local(moment: datetime | str | None) -> str:
+    """A time as people write it here, without its offset; empty for none."""
+    if moment is None:
+        return ""
+    parsed = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return parsed.astimezone(LOCAL_TIME).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def city_name(code: str) -> str:
+    """A division's code with its name."""
+    name = divisions.name(code, language())
+    return code if name == code else f"{code} {name}"
+
+
+def listing(items: Iterable[str]) -> str:
+    """Several things in one text, parted as the language does it."""
+    return ("、" if language() == "zh" else ", ").join(items)
+
+
+def city_names(codes: Iterable[str]) -> str:
+    return listing(map(city_name, codes))
+
+
+def tick(value: bool) -> str:
+    return "✓" if value else "✗"
+
+
+def _console(stream: Any) -> Console:
+    terminal = stream.isatty()
+    return Console(
+        file=stream, width=None if terminal else PIPE_COLUMNS, highlight=False, markup=False, emoji=False
+    )
+
+
+def _shown(value: Any, show: Callable[[Any], str]) -> str:
+    return "" if value is None else show(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, frozenset | set):
+        return sorted(value)
+    raise TypeError(type(value).__name__)

@@ -1,0 +1,222 @@
+"""`hub pull`, `hub receipt`, `hub delivery`: what has come, what proves it, how far it got.
+
+A pulled record and its receipt are on disk before the cursor moves past it. Each choice of filters has a cursor of its
+own: one that passed over other records under a filter must not pass over them without it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from hub.cli.options import FILE, FOLDER, profile_option, write_whole
+from hub.cli.output import Column, Output, city_name, json_option, local, pass_output, tick
+from hub.cli.push import acting
+from hub.cli.words import argument, command, option
+from hub.client import Arrival, Client, Cursor
+from hub.errors import Code, Problem
+from hub.profile import Profile
+from hub.translation import _, language, mark
+from schemas.labels import label
+from schemas.limits import WAIT_SECONDS
+
+INBOX: Final = "inbox"
+_TITLES: Final = ("headline", "case_number", "name", "what", "outcome", "event")
+_CODED: Final = {"what": "what", "outcome": "outcome"}
+
+
+@command(
+    help=mark(
+        "Fetch what has come for you."
+        "\n\nEach record is verified and saved with its receipt, as <index>-<id>-<revision>.jws and .tlog-proof. "
+        "The next call goes on where this one ended."
+    )
+)
+@profile_option()
+@option("--kind", metavar="KIND", help=mark("Only records of this kind."))
+@option("--from", "sender", metavar="CODE", help=mark("Only records from this city."))
+@option(
+    "--wait",
+    type=click.IntRange(0, WAIT_SECONDS),
+    default=0,
+    show_default=True,
+    metavar="SECONDS",
+    help=mark("Wait this long for something to come."),
+)
+@option("--out", type=FOLDER, default=INBOX, show_default=True, help=mark("Folder to save to."))
+@option("--cursor", type=FILE, help=mark("File that remembers the place; one beside the profile if none."))
+@option(
+    "--ack",
+    type=click.Choice(["received", "accepted", "rejected"]),
+    help=mark("Acknowledge each record with this outcome."),
+)
+@json_option
+@pass_output
+def pull(
+    output: Output,
+    *,
+    profile: Path,
+    kind: str | None,
+    sender: str | None,
+    wait: int,
+    out: Path,
+    cursor: Path | None,
+    ack: str | None,
+) -> None:
+    rows: list[dict[str, Any]] = []
+    refused: Problem | None = None
+    with acting(profile) as (who, client):
+        city = who.sender() if ack else None
+        place = cursor or _cursor_file(who, kind, sender)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with output.progress(_("Fetching")) as advance:
+            try:
+                for arrival in client.pull(Cursor(place), kind=kind, sender=sender, wait=wait):
+                    row = _save(out, arrival)
+                    rows.append(row)
+                    if ack is not None and city is not None:
+                        row["acknowledged"] = _acknowledge(client, arrival, ack, city)
+                    advance(len(rows), 0)
+            except Problem as problem:
+                refused = problem
+    if refused is not None and (output.as_json or not rows):
+        raise refused
+    if rows or output.as_json:
+        _show(output, rows, acknowledging=ack is not None)
+    else:
+        output.say(_("Nothing new."))
+    for row in rows:
+        if row["skipped"]:
+            output.warn(
+                _(
+                    "Before index {index}, {count} of your records are missing: forgotten, or kept from you."
+                ).format(index=row["index"], count=row["skipped"])
+            )
+    if refused is not None:
+        raise refused
+
+
+@command(help=mark("Fetch the receipt of a record: the proof that it is in the node's log."))
+@argument("record", metavar="ID", help=mark("Id of the record."))
+@profile_option()
+@option("--revision", type=click.IntRange(1), help=mark("Revision; the newest if none."))
+@option("-o", "--out", type=FILE, help=mark("File to save to, instead of showing it."))
+@json_option
+@pass_output
+def receipt(output: Output, record: str, profile: Path, revision: int | None, out: Path | None) -> None:
+    with acting(profile) as (_who, client):
+        text = client.receipt(record, revision)
+    if out is not None:
+        write_whole(out, text)
+        output.facts({"id": record, "file": str(out)}, [(_("Receipt"), str(out))])
+    elif output.as_json:
+        output.json({"id": record, "receipt": text})
+    else:
+        click.echo(text, nl=False)
+
+
+@command(help=mark("Say how far a record got with each recipient."))
+@argument("record", metavar="ID", help=mark("Id of the record."))
+@profile_option()
+@option("--revision", type=click.IntRange(1), help=mark("Revision; the newest if none."))
+@json_option
+@pass_output
+def delivery(output: Output, record: str, profile: Path, revision: int | None) -> None:
+    with acting(profile) as (_who, client):
+        progress = client.delivery(record, revision)
+    rows = [
+        {"revision": progress["revision"], "index": progress["index"], **recipient}
+        for recipient in progress["recipients"]
+    ]
+    output.table(
+        "delivery",
+        [
+            Column("revision", mark("Revision")),
+            Column("index", mark("Index")),
+            Column("city", mark("Recipient"), city_name),
+            Column("status", mark("Status"), lambda code: label("delivery", code, language())),
+            Column("fetched_at", mark("Fetched"), local),
+            Column("acknowledged_at", mark("Acknowledged"), local),
+            Column("outcome", mark("Outcome"), lambda code: label("outcome", code, language())),
+        ],
+        rows,
+    )
+
+
+def _cursor_file(profile: Profile, kind: str | None, sender: str | None) -> Path:
+    filters = [f"{name}-{value}" for name, value in (("kind", kind), ("from", sender)) if value is not None]
+    name = "-".join(["cursor", *filters])
+    if not name.replace("-", "").replace("_", "").isalnum():
+        raise Problem(Code.INVALID, "a kind is a name and a city a code")
+    return profile.state / f"{name}.json"
+
+
+def _save(folder: Path, arrival: Arrival) -> dict[str, Any]:
+    record = arrival.record
+    stem = f"{arrival.index}-{record.id}-{record.revision}"
+    write_whole(folder / f"{stem}.jws", arrival.jws + "\n")
+    write_whole(folder / f"{stem}.tlog-proof", arrival.receipt)
+    return {
+        "index": arrival.index,
+        "id": record.id,
+        "revision": record.revision,
+        "kind": record.kind,
+        "from": record.sender,
+        "marking": record.marking,
+        "issued_at": record.issued_at.isoformat(),
+        "title": _title(record.body),
+        "withdrawn": record.withdrawn,
+        "verified": True,
+        "digest": arrival.digest,
+        "skipped": arrival.skipped,
+        "file": str(folder / f"{stem}.jws"),
+        "receipt": str(folder / f"{stem}.tlog-proof"),
+    }
+
+
+def _acknowledge(client: Client, arrival: Arrival, outcome: str, city: str) -> str | None:
+    """The outcome told; none for an acknowledgement, which nobody acknowledges."""
+    if arrival.record.kind == "acknowledgement":
+        return None
+    answered = client.acknowledge(arrival, outcome=outcome, city=city)
+    if answered.problem is not None:
+        raise answered.problem
+    return outcome
+
+
+def _show(output: Output, rows: list[dict[str, Any]], *, acknowledging: bool) -> None:
+    columns = [
+        Column("index", mark("Index")),
+        Column("kind", mark("Kind"), lambda code: label("kind", code, language())),
+        Column("from", mark("From"), city_name),
+        Column("marking", mark("Marking"), _marking),
+        Column("issued_at", mark("Issued"), local),
+        Column("title", mark("Title"), wide=True),
+        Column("verified", mark("Verified"), tick),
+    ]
+    if acknowledging:
+        columns.append(
+            Column("acknowledged", mark("Acknowledged"), lambda code: label("outcome", code, language()))
+        )
+    output.table("records", columns, rows)
+    if rows:
+        output.say(_("Saved in {folder}.").format(folder=Path(rows[0]["file"]).parent))
+
+
+def _title(body: Mapping[str, Any] | None) -> str:
+    if body is None:
+        return _("(withdrawn)")
+    for name in _TITLES:
+        value = body.get(name)
+        if isinstance(value, str):
+            return label(_CODED[name], value, language()) if name in _CODED else value
+    return ""
+
+
+def _marking(code: str) -> str:
+    """The short word: what stands before the brackets."""
+    return re.split(r"[(\uff08]", label("marking", code, language()))[0].strip()
