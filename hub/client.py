@@ -17,12 +17,9 @@ What it holds to:
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -31,7 +28,9 @@ import requests
 import tenacity
 import urllib3
 
+from hub import answers
 from hub.clock import utc_now
+from hub.cursor import Cursor
 from hub.errors import Code, Problem
 from hub.log.checkpoint import VerifiedCheckpoint, open_checkpoint
 from hub.log.note import VerifierKey
@@ -44,10 +43,10 @@ from keys.seal import seal
 from keys.suite import SigningKey, VerifyKey
 from keys.trust_list import Node, Trust
 from schemas import record, strict_json
-from schemas.limits import PAGE_BYTES, PAGE_RECORDS, PUSH_BYTES, PUSH_RECORDS, RECORD_BYTES
+from schemas.limits import PAGE_RECORDS, PUSH_BYTES, PUSH_RECORDS
 
-ANSWER_BYTES: Final = PAGE_BYTES + PAGE_RECORDS * 1024 + RECORD_BYTES
-"""The longest answer that is read, compressed or not."""
+__all__ = ["Arrival", "Client", "Cursor", "Outcome"]
+
 SIGNED_PATHS: Final = ("/v1/", "/log/tile/entries/")
 CONNECT_SECONDS: Final = 10
 ANSWER_SECONDS: Final = 60
@@ -79,31 +78,6 @@ class Arrival:
     digest: str
     receipt: str
     skipped: int = 0
-
-
-class Cursor:
-    """How far a recipient has got, in a file: the last index, and the last number of each city's stream."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.after, self.numbers = -1, dict[str, int]()
-        if path.exists():
-            try:
-                held = strict_json.loads(path.read_bytes())
-                self.after, self.numbers = int(held["after"]), dict(held["numbers"])
-            except (Problem, KeyError, TypeError, ValueError) as error:
-                raise Problem(Code.MALFORMED, f"{path} is not a cursor; without it all comes again") from error
-
-    def move(self, after: int, numbers: Mapping[str, int]) -> None:
-        """Remember this place; the file is replaced as a whole, so that a kill leaves the old or the new."""
-        self.after = after
-        self.numbers.update(numbers)
-        written = self._path.with_suffix(self._path.suffix + ".new")
-        with written.open("wb") as file:
-            file.write(orjson.dumps({"after": self.after, "numbers": self.numbers}))
-            file.flush()
-            os.fsync(file.fileno())
-        written.replace(self._path)
 
 
 class Client:
@@ -151,7 +125,7 @@ class Client:
         """
         for batch in _batches(records):
             answer = self._json("POST", "/v1/records", body=orjson.dumps({"records": batch}))
-            with _contract():
+            with answers.contract():
                 outcomes = [_outcome(each) for each in answer["outcomes"]]
             if len(outcomes) != len(batch):
                 raise Problem(Code.MALFORMED, "the node did not answer for every record")
@@ -175,8 +149,9 @@ class Client:
                 **filters,
             }
             answer = self._json("GET", "/v1/records?" + urlencode(query))
-            with _contract():
-                checkpoint, items, more = self._open(answer["checkpoint"]), answer["items"], answer["more"]
+            with answers.contract():
+                checkpoint, more = self._open(answer["checkpoint"]), answer["more"]
+                items = list(answer["items"])
             if more and not items:
                 raise Problem(Code.MALFORMED, "the node's page is empty and yet goes on")
             tiles = self._tiles()
@@ -266,7 +241,7 @@ class Client:
     def revisions(self, record_id: str) -> list[Arrival]:
         """All revisions held of a record, each verified; those that were erased are left out."""
         answer = self._json("GET", f"/v1/records/{record_id}")
-        with _contract():
+        with answers.contract():
             checkpoint = self._open(answer["checkpoint"])
             held = [item for item in answer["items"] if item["record"] is not None]
         tiles = self._tiles()
@@ -278,7 +253,7 @@ class Client:
     def receipt(self, record_id: str, revision: int | None = None) -> str:
         """The receipt of a revision (the newest, where none is named), verified as far as it goes alone."""
         query = "" if revision is None else f"?revision={revision}"
-        text = _text(self._request("GET", f"/v1/records/{record_id}/proof{query}"))
+        text = answers.text(self._request("GET", f"/v1/records/{record_id}/proof{query}"))
         verify(Receipt.parse(text), self._log_key)
         return text
 
@@ -291,7 +266,7 @@ class Client:
     # -- the log, as hub.log.reader.LogReader ----------------------------------------------------------
 
     def checkpoint(self) -> str:
-        return _text(self._request("GET", "/log/checkpoint"))
+        return answers.text(self._request("GET", "/log/checkpoint"))
 
     def tile(self, level: int, number: int, width: int) -> bytes:
         return self._request("GET", f"/log/{Tile(level, number, width).path}")
@@ -304,7 +279,7 @@ class Client:
     def _arrival(
         self, item: dict[str, Any], checkpoint: VerifiedCheckpoint, tiles: Callable[[int, int, int], bytes]
     ) -> tuple[Arrival, dict[str, int]]:
-        with _contract():
+        with answers.contract():
             index, entry, jws = item["index"], item["entry"], item["record"]
             proof = inclusion_proof(index, checkpoint.size, tiles)
             receipt = Receipt(entry.encode(), index, tuple(proof), checkpoint.note).encode()
@@ -358,18 +333,16 @@ class Client:
                 allow_redirects=False,
                 stream=True,
             ) as answer:
-                received = answer.raw.read(ANSWER_BYTES + 1, decode_content=False)
+                received = answers.receive(answer.raw)
                 status, fields = answer.status_code, answer.headers
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise Problem(Code.BUSY, f"{self.node.url} does not answer ({type(error).__name__})") from error
-        if len(received) > ANSWER_BYTES:
-            raise Problem(Code.TOO_LARGE, "the node's answer is longer than any may be")
         if path.startswith("/v1/"):
             message_signature.verify_response(status, fields, received, headers, self._node_key)
         if fields.get("Content-Encoding") == "gzip":
-            received = _decompress(received)
+            received = answers.decompress(received)
         if status != 200:
-            raise _problem(received, fields)
+            raise answers.problem(received, fields)
         return received
 
     def _node_key(self, kid: str) -> VerifyKey:
@@ -386,18 +359,6 @@ def _cities(trust: Trust, kid: str) -> frozenset[str]:
     if key is None:
         return frozenset()
     return trust.hosted_by(key.owner) if key.owner_kind == "node" else frozenset({key.owner})
-
-
-@contextmanager
-def _contract() -> Iterator[None]:
-    """Reading an answer's members: one that lacks them is refused, whatever it holds instead.
-
-    Raises: Problem `malformed`.
-    """
-    try:
-        yield
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise Problem(Code.MALFORMED, "the node's answer has not the form of the contract") from error
 
 
 def _batches(records: Iterable[str]) -> Iterator[list[str]]:
@@ -420,26 +381,12 @@ def _outcome(answer: Mapping[str, Any]) -> Outcome:
         answer.get("id"),
         answer.get("digest"),
         answer.get("index"),
-        None if problem is None else _named(problem),
+        None if problem is None else answers.named(problem),
     )
 
 
 def _skipped(before: Mapping[str, int], numbers: Mapping[str, int]) -> int:
     return sum(max(0, number - before.get(city, 0) - 1) for city, number in numbers.items())
-
-
-def _named(problem: Mapping[str, Any]) -> Problem:
-    name = str(problem.get("type", "")).removeprefix("/problems/")
-    code = Code(name) if name in list(Code) else Code.INTERNAL
-    return Problem(code, str(problem.get("detail", "")), where=problem.get("where"))
-
-
-def _problem(body: bytes, fields: Mapping[str, str]) -> Problem:
-    with _contract():
-        problem = _named(strict_json.loads(body))
-    after = fields.get("Retry-After", "")
-    problem.retry_after = int(after) if after.isdigit() else None
-    return problem
 
 
 def _passing(error: BaseException) -> bool:
@@ -452,21 +399,3 @@ def _wait(state: tenacity.RetryCallState) -> float:
     if isinstance(error, Problem) and error.retry_after is not None:
         return float(min(error.retry_after, ANSWER_SECONDS))
     return tenacity.wait_random_exponential(multiplier=0.2, max=10)(state)
-
-
-def _decompress(body: bytes) -> bytes:
-    reader = zlib.decompressobj(wbits=31)
-    try:
-        plain = reader.decompress(body, ANSWER_BYTES + 1)
-    except zlib.error as error:
-        raise Problem(Code.MALFORMED, "the node's answer is not gzip") from error
-    if len(plain) > ANSWER_BYTES:
-        raise Problem(Code.TOO_LARGE, "the node's answer is longer than any may be")
-    return plain
-
-
-def _text(body: bytes) -> str:
-    try:
-        return body.decode()
-    except UnicodeDecodeError as error:
-        raise Problem(Code.MALFORMED, "the node's answer is not text") from error

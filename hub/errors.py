@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 
@@ -182,6 +183,10 @@ class Problem(Exception):
         self.detail = detail
         self.where = where
         self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions are else made again from `args` alone, on their way from another process.
+        return partial(Problem, where=self.where, retry_after=self.retry_after), (self.code, self.detail)
 
     @property
     def meaning(self) -> Meaning:

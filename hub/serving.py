@@ -1,7 +1,8 @@
-"""`hub serve`: Granian's supervisor in this process, its web workers as children, the clock beside them.
+"""`hub serve`: Granian's supervisor in this process, its web workers as children.
 
-A worker that finds its supervisor gone ends at once, so that killing the one pid that an operator sees ends the
-node.
+The supervisor holds no node and stays small. Before anything listens a process of its own opens the node once:
+what is wrong with it is said at once, and the tables are brought up to date by one process alone. A worker that finds
+its supervisor gone ends, so that killing the one pid that an operator sees ends the node.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import shutil
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -19,10 +21,7 @@ from granian.log import LogLevels
 from granian.server import MPServer
 
 from hub.config import Config
-from hub.diagnostics import configure_logging
-from hub.jobs import schedule
-from hub.node import Node
-from hub.web.application import from_configuration
+from hub.errors import Code, Problem
 
 CONFIG_VARIABLE: Final = "HUB_CONFIG"
 SUPERVISOR_VARIABLE: Final = "HUB_SUPERVISOR"
@@ -32,58 +31,55 @@ LOOK_EVERY_SECONDS: Final = 0.1
 def serve(path: Path, config: Config) -> None:
     """Serve the node configured at `path` until a signal ends it.
 
-    Raises: what opening the node raises, before anything listens.
+    Raises: Problem, before anything listens, for what keeps the node from being opened.
     """
-    _end_with_supervisor()
-    configure_logging()
-    # A fork would carry this process's threads' locks and open database into the workers, and leave their
-    # metrics unshared: they are chosen when the module is imported.
+    end_with_supervisor()
+    # Workers are new processes: a fork would carry over this one's threads and their locks.
     multiprocessing.set_start_method("spawn", force=True)
-    node = Node(config)
-    scheduler = schedule(node)
     os.environ[CONFIG_VARIABLE] = str(path.resolve())
-    os.environ[SUPERVISOR_VARIABLE] = str(os.getpid())
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_folder(config))
-    scheduler.start()
-    try:
-        _server(config).serve()
-    finally:
-        scheduler.shutdown(wait=False)
-        node.close()
+    # Each of many threads would otherwise keep an arena of its own for what large pages leave behind.
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
+    with ProcessPoolExecutor(1) as alone:
+        refused = alone.submit(try_opening).result()
+    if refused is not None:
+        raise Problem(Code(refused[0]), refused[1], where=refused[2])
+    os.environ[SUPERVISOR_VARIABLE] = str(os.getpid())
+    server("hub.worker:worker", config.host, config.port, config.workers, config.threads).serve()
 
 
-def _metrics_folder(config: Config) -> Path:
-    """Where the workers share their metrics: empty at each start, as counters begin at nought."""
-    folder = config.state / "metrics"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, mode=0o700)
-    return folder
-
-
-def _server(config: Config) -> MPServer:
+def server(target: str, host: str, port: int, workers: int, threads: int) -> MPServer:
+    """Granian, set up for a WSGI factory at `target` (`module:function`)."""
     return MPServer(
-        "hub.serving:worker",
+        target,
         factory=True,
-        address=config.host,
-        port=config.port,
+        address=host,
+        port=port,
         interface=Interfaces.WSGI,
-        workers=config.workers,
-        blocking_threads=config.threads,
+        workers=workers,
+        blocking_threads=threads,
         backlog=1024,
-        backpressure=config.threads,
-        log_level=LogLevels.warning,
+        backpressure=threads,
+        log_level=LogLevels.error,
         respawn_failed_workers=True,
         workers_kill_timeout=10,
     )
 
 
-def worker() -> object:
-    """What each of Granian's workers loads: the application, tied to its supervisor's life."""
-    _end_with_supervisor()
-    return from_configuration(Path(os.environ[CONFIG_VARIABLE]))
+def try_opening() -> tuple[str, str, str | None] | None:
+    """Open the node and close it again; code, detail and place of what keeps it from that."""
+    # Imported in the process that needs it: the supervisor is to stay without.
+    from hub.config import read_config  # noqa: PLC0415
+    from hub.node import Node  # noqa: PLC0415
+
+    try:
+        Node(read_config(Path(os.environ[CONFIG_VARIABLE]))).close()
+    except Problem as problem:
+        return problem.code.value, problem.detail, problem.where
+    return None
 
 
-def _end_with_supervisor() -> None:
+def end_with_supervisor() -> None:
     """End this process when the parent that the environment names is gone; a lab names itself, too."""
     supervisor = os.environ.get(SUPERVISOR_VARIABLE)
     if supervisor is not None:
@@ -94,3 +90,11 @@ def _watch(supervisor: int) -> None:
     while os.getppid() == supervisor:
         time.sleep(LOOK_EVERY_SECONDS)
     os._exit(1)
+
+
+def _metrics_folder(config: Config) -> Path:
+    """Where the workers share their metrics: empty at each start, as counters begin at nought."""
+    folder = config.state / "metrics"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, mode=0o700)
+    return folder

@@ -13,13 +13,15 @@ What `verify_request` checks, in this order:
 4. The signature holds over method, address and digest.
 5. The digest is that of the body as received.
 
-Whether the nonce was seen before is for the store to say: it takes part in the same commit as the deed.
+The usual spelling is read by `keys/plain_form.py`, every other one by the library; the outcome is the same. Whether the
+nonce was seen before is for the store to say: it takes part in the same commit as the deed.
 """
 
 from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -35,6 +37,7 @@ from http_message_signatures import (
 from http_message_signatures.exceptions import HTTPMessageSignaturesException
 
 from hub.errors import Code, Problem
+from keys import plain_form
 from keys.key import base64url
 from keys.suite import SigningKey, VerifyKey
 from schemas.limits import CLOCK_SKEW_SECONDS
@@ -43,7 +46,7 @@ LABEL: Final = "sig1"
 TAG: Final = "exchange"
 SIGNATURE_FIELD_BYTES: Final = 4096
 """The longest `Signature` or `Signature-Input` that is looked at."""
-NONCE_LENGTH: Final = 128
+NONCE_LENGTH: Final = 256
 PARAMETERS: Final = ("created", "nonce", "keyid", "alg", "tag")
 
 Resolve = Callable[[str], VerifyKey]
@@ -104,13 +107,7 @@ class _Verifier(HTTPMessageVerifier):
         missing = [name for name in PARAMETERS if name not in sig_input.params]
         if missing:
             raise Problem(Code.UNSIGNED, f"the signature lacks the parameter {missing[0]}")
-        created = sig_input.params["created"]
-        if abs(created - self.now.timestamp()) > CLOCK_SKEW_SECONDS:
-            raise Problem(
-                Code.STALE,
-                f"the signature's `created` is more than {CLOCK_SKEW_SECONDS} s off the node's clock,"
-                f" which says {int(self.now.timestamp())}",
-            )
+        _check_clock(sig_input.params["created"], self.now)
         expires = sig_input.params.get("expires")
         if expires is not None and expires < self.now.timestamp():
             raise Problem(Code.STALE, "the signature's `expires` has passed")
@@ -118,7 +115,7 @@ class _Verifier(HTTPMessageVerifier):
 
 def content_digest(body: bytes) -> str:
     """The `Content-Digest` field of `body` (RFC 9530, sha-256)."""
-    return str(HTTPMessageSigner.content_digest_class.create(body))
+    return f"sha-256=:{b64encode(sha256(body).digest()).decode()}:"
 
 
 def sign_request(
@@ -156,26 +153,60 @@ def verify_request(
     Raises: Problem `unsigned`, `malformed`, `stale`, `bad-signature`, and what `resolve` raises.
     """
     fields = _fields(headers)
+    plain = plain_form.read_request(method, target_uri, fields)
+    if plain is not None and (plain.covers_body or not has_body):
+        _check_clock(plain.created, now)
+        resolve(plain.kid).verify(plain.signature, plain.base.encode())
+        return _verified(plain.kid, plain.nonce, plain.created, plain.base)
+    return verify_by_library(method, target_uri, fields, resolve, now=now, has_body=has_body)
+
+
+def verify_by_library(
+    method: str,
+    target_uri: str,
+    fields: Mapping[str, str],
+    resolve: Resolve,
+    *,
+    now: datetime,
+    has_body: bool,
+) -> VerifiedRequest:
+    """The same as `verify_request` for every spelling that RFC 9421 allows, with lower-case names of fields."""
     required = ["@method", "@target-uri", *(["content-digest"] if has_body else [])]
     verifier = _Verifier(signature_algorithm=_Ed25519, key_resolver=_Resolver(resolve=resolve))
     verifier.now = now
     try:
-        (result,) = verifier.verify(_Request(method, target_uri, fields), expect_tag=TAG, expect_label=LABEL)
+        (result,) = verifier.verify(
+            _Request(method, target_uri, dict(fields)), expect_tag=TAG, expect_label=LABEL
+        )
     except HTTPMessageSignaturesException as error:
         raise _problem(error, fields) from error
     covered = result.covered_components
     for component in required:
         if f'"{component}"' not in covered:
             raise Problem(Code.UNSIGNED, f"the signature does not cover {component}")
-    nonce = str(result.parameters["nonce"])
-    if not 16 <= len(nonce) <= NONCE_LENGTH:
-        raise Problem(Code.UNSIGNED, f"the nonce must have 16 to {NONCE_LENGTH} characters")
     base = "\n".join(f"{name}: {value}" for name, value in covered.items())
+    return _verified(
+        str(result.parameters["keyid"]),
+        str(result.parameters["nonce"]),
+        int(result.parameters["created"]),
+        base,
+    )
+
+
+def _check_clock(created: int, now: datetime) -> None:
+    if abs(created - now.timestamp()) > CLOCK_SKEW_SECONDS:
+        raise Problem(
+            Code.STALE,
+            f"the signature's `created` is more than {CLOCK_SKEW_SECONDS} s off the node's clock,"
+            f" which says {int(now.timestamp())}",
+        )
+
+
+def _verified(kid: str, nonce: str, created: int, base: str) -> VerifiedRequest:
+    if not 1 <= len(nonce) <= NONCE_LENGTH:
+        raise Problem(Code.UNSIGNED, f"the nonce must have 1 to {NONCE_LENGTH} characters")
     return VerifiedRequest(
-        kid=str(result.parameters["keyid"]),
-        nonce=nonce,
-        created=datetime.fromtimestamp(int(result.parameters["created"]), UTC),
-        digest=sha256(base.encode()).hexdigest(),
+        kid, nonce, datetime.fromtimestamp(created, UTC), sha256(base.encode()).hexdigest()
     )
 
 
@@ -185,6 +216,8 @@ def check_digest(headers: Mapping[str, str], body: bytes) -> None:
     Raises: Problem `bad-signature`.
     """
     field = _fields(headers).get("content-digest", "")
+    if field == content_digest(body):
+        return
     try:
         HTTPMessageVerifier.content_digest_class.verify(field, body)
     except HTTPMessageSignaturesException as error:
@@ -198,14 +231,27 @@ def sign_response(
 ) -> dict[str, str]:
     """The header fields that sign an answer, bound to the request's `sig1` where it carried one."""
     headers = {"Content-Digest": content_digest(body)}
-    components = ["@status", "content-digest"]
-    request = _Request("GET", "http://unused.invalid/", _fields(request_headers))
-    message = _Response(status, headers, request)
-    try:
-        return headers | _sign(message, [*components, f'"signature";key="{LABEL}";req'], key, now)
-    except HTTPMessageSignaturesException:
-        # The request carried no signature, or none that can be read: there is nothing to bind to.
-        return headers | _sign(message, components, key, now)
+    fields = _fields(request_headers)
+    bound_to = plain_form.signature_of(fields)
+    if bound_to is None and "signature" in fields:
+        message = _Response(status, headers, _Request("GET", "http://unused.invalid/", fields))
+        components = ["@status", "content-digest", f'"signature";key="{LABEL}";req']
+        # What cannot be read is nothing to bind to.
+        with suppress(HTTPMessageSignaturesException):
+            return headers | _sign(message, components, key, now)
+    parameters, base = plain_form.answer_base(
+        status,
+        headers["Content-Digest"],
+        bound_to,
+        created=int(now.timestamp()),
+        kid=key.kid,
+        label=LABEL,
+    )
+    signature = b64encode(key.sign(base.encode())).decode()
+    return headers | {
+        "Signature-Input": f"{LABEL}={parameters}",
+        "Signature": f"{LABEL}=:{signature}:",
+    }
 
 
 def _sign(

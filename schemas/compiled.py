@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
@@ -76,6 +77,9 @@ class CompiledSchema:
     def __init__(self, shape: type[Shape]) -> None:
         self._type = _struct(shape)
         self._walk = _walk(shape)
+        # msgspec completes a type at its first use, and two threads that both are the first crash it.
+        with suppress(msgspec.ValidationError):
+            msgspec.convert({}, self._type)
 
     def accepted(self, value: Any) -> Any | None:
         """A struct with an attribute for each member if `value` is plainly valid; None to ask marshmallow.

@@ -14,14 +14,13 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
 from hub.cli.options import PRESENT_FILE, PRESENT_FOLDER, read_bytes
 from hub.cli.output import Output, city_name, city_names, json_option, local, pass_output, problem_members
 from hub.cli.words import argument, command, option
-from hub.client import Client
 from hub.clock import utc_now
 from hub.errors import Code, Problem
 from hub.log.checkpoint import Checkpoint, Cosignature
@@ -29,13 +28,17 @@ from hub.log.note import VerifierKey, split_note
 from hub.log.reader import DirReader, LogReader
 from hub.log.receipt import RECEIPT_LENGTH
 from hub.log.verifier import LogReport, Verdict, verify_log, verify_record
-from hub.profile import reached_at
 from hub.translation import _, language, mark
-from keys.files import read_passphrase, read_signing
 from keys.trust_list import Trust
 from keys.trust_repository import METADATA_BYTES, open_trust_once
 from schemas.labels import label
 from schemas.limits import RECORD_BYTES
+
+if TYPE_CHECKING:
+    from hub.client import Client
+
+ENTRIES_A_PROCESS: Final = 100_000
+"""Fewer are checked in less time than another process takes to start."""
 
 RECORD_STEPS: Final = {
     1: mark("The receipt and its log entry are well formed"),
@@ -157,6 +160,7 @@ def _verify_log(output: Output, reader: LogReader, name: str, trust: Trust, quor
                 log,
                 witnesses=witnesses,
                 quorum=quorum or 0,
+                processes=_processes(reader),
                 progress=advance,
                 passed=steps.passed.add,
             )
@@ -187,6 +191,11 @@ def _find(
             Code.UNSIGNED,
             "a node shows its log's entries to auditors only: give the auditor's key with --key",
         )
+    # A folder needs nothing of these, and waits for none of them to load.
+    from hub.client import Client  # noqa: PLC0415
+    from hub.profile import reached_at  # noqa: PLC0415
+    from keys.files import read_passphrase, read_signing  # noqa: PLC0415
+
     signer = read_signing(key, read_passphrase(passphrase_file, os.environ))
     return name, Client(reached_at(trust, name, url), name, signer)
 
@@ -194,6 +203,17 @@ def _find(
 def _origin(reader: LogReader) -> str:
     """The log that a checkpoint says it is of; its signature is checked by that log's key later."""
     return Checkpoint.parse(split_note(reader.checkpoint())[0]).origin
+
+
+def _processes(reader: LogReader) -> int:
+    """How many processes share a log: a folder can be read by many, and a large one is worth it.
+
+    The size is the log's own word, which nothing but this rests on.
+    """
+    if not isinstance(reader, DirReader):
+        return 1
+    size = Checkpoint.parse(split_note(reader.checkpoint())[0]).size
+    return max(1, min(os.cpu_count() or 1, size // ENTRIES_A_PROCESS))
 
 
 def _fail(output: Output, steps: _Steps, problem: Problem) -> NoReturn:

@@ -13,7 +13,8 @@ believed. It needs no network, no database and no clock.
 6. Enough witnesses cosigned the checkpoint; a node's witness does not count for the node's own log.
 7. The key was valid when the record was issued, and not revoked when the entry was made.
 
-`verify_log` takes these, reading each entry once and keeping no more than a bundle and one tile a level:
+`verify_log` takes these, reading each entry once and keeping no more than a few ranges' findings (`ranges.py`,
+which checks entries and level 0) and one tile a level:
 
 1. The checkpoint is signed by the log; enough witnesses cosigned it.
 2. Every entry is well formed, and every recipient's stream counts 1, 2, 3 … without a gap.
@@ -26,26 +27,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from hub.errors import Code, Problem
 from hub.log import entry as entries
-from hub.log import form
 from hub.log import receipt as receipts
 from hub.log import tile as tiles
 from hub.log.checkpoint import Checkpoint, Cosignature, VerifiedCheckpoint, open_checkpoint
 from hub.log.note import VerifierKey, split_note
+from hub.log.ranges import Found, Progress, check_ranges, compare, gap
 from hub.log.reader import LogReader
-from hub.log.tree import HASH_BYTES, complete_root, leaf_hash, leaf_hashes, split_hashes, verify_inclusion
+from hub.log.tree import leaf_hash, verify_inclusion
 from keys import record_signature
 from keys.trust_list import Trust, TrustedKey
 from schemas import record as record_schema
-from schemas.limits import TILE_WIDTH
-
-Progress = Callable[[int, int], None]
-"""Called with the entries checked so far and how many there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,14 +181,18 @@ def verify_log(
     *,
     witnesses: Iterable[VerifierKey] = (),
     quorum: int = 0,
+    processes: int = 1,
     progress: Progress | None = None,
     passed: Callable[[int], None] | None = None,
 ) -> LogReport:
     """Verify a whole log, by the steps above; `passed` is told the number of each one passed.
 
+    With `processes` over 1 that many others share the entries, each with a copy of the reader, which then has
+    to be one that can be pickled. What is reported or refused is the same.
+
     Raises the `Problem` of the first entry or tile at fault, which its detail names: what the reader raises,
     and MALFORMED, TOO_LARGE, UNKNOWN_KEY, BAD_SIGNATURE, UNSIGNED, or CONFLICT where parts of the log
-    contradict each other.
+    contradict each other. INTERNAL where one of the processes ended before its work.
     """
     done = passed or _ignore
     # 1. The checkpoint.
@@ -199,17 +200,15 @@ def verify_log(
     _check_quorum(checkpoint, quorum)
     done(1)
     size = checkpoint.size
-    streams = _Streams()
-    fold = _Fold(reader)
-    for first in range(0, size, TILE_WIDTH):
-        number, width = first // TILE_WIDTH, min(TILE_WIDTH, size - first)
-        lines = _bundle(reader, number, width)
-        # 2. Entries and streams.
-        streams.check(first, lines)
-        # 3. Level 0, and the levels above as they fill.
-        fold.check(lines)
-        if progress is not None:
-            progress(first + width, size)
+    streams, fold = _Streams(), _Fold(reader)
+    with closing(check_ranges(reader, size, processes, progress)) as ranges:
+        for found in ranges:
+            # 2. Entries and streams, and level 0 as far as there is no fault.
+            streams.join(found)
+            if found.fault is not None:
+                raise found.fault
+            # 3. The levels above as they fill.
+            fold.join(found)
     fold.finish()
     done(2)
     done(3)
@@ -217,65 +216,28 @@ def verify_log(
     if tiles.compact_range(size, fold.tails).root() != checkpoint.root:
         raise Problem(Code.CONFLICT, "the entries do not hash to the root that the checkpoint names")
     done(4)
-    return LogReport(checkpoint, +streams.types, streams.last())
-
-
-def _bundle(reader: LogReader, number: int, width: int) -> list[bytes]:
-    try:
-        return tiles.decode_bundle(reader.entries(number, width), width)
-    except Problem as problem:
-        if problem.code is not Code.MALFORMED:
-            raise
-        path = tiles.Tile(tiles.ENTRIES, number, width).path
-        raise Problem(Code.MALFORMED, f"{path}: {problem.detail}") from problem
-
-
-_ACCEPTED_END: Final = b'"type":"accepted","v":1}'
+    return LogReport(checkpoint, streams.types, dict(sorted(streams.last.items())))
 
 
 class _Streams:
-    """Step 2: counts the types, and each recipient's stream."""
+    """Step 2 across ranges: the types together, and each range's streams where the ones before it ended."""
 
     def __init__(self) -> None:
         self.types: Counter[str] = Counter()
-        self._last: dict[str, int] = {}
+        self.last: dict[str, int] = {}
 
-    def last(self) -> dict[str, int]:
-        """The last number of each stream."""
-        return dict(sorted(self._last.items()))
-
-    def check(self, first: int, lines: list[bytes]) -> None:
-        """Check the entries from index `first` on."""
-        last, routed = self._last, 0
-        for place, numbering in enumerate(form.numberings(lines)):
-            if numbering is None:
-                self._check_other(first + place, lines[place])
-                continue
-            routed += 1
-            for city, n in numbering.items():
-                if n != last.get(city, 0) + 1:
-                    self._refuse(first + place, city, n)
-                last[city] = n
-        accepted = sum([line.endswith(_ACCEPTED_END) for line in lines])
-        self.types.update({"accepted": accepted, "received": routed - accepted})
-
-    def _check_other(self, index: int, line: bytes) -> None:
-        try:
-            entry = entries.decode(line)
-        except Problem as problem:
-            raise Problem(problem.code, f"entry {index}: {problem.detail}", where=problem.where) from problem
-        self.types[entry.type] += 1
-
-    def _refuse(self, index: int, city: str, n: int) -> None:
-        wanted = self._last.get(city, 0) + 1
-        raise Problem(
-            Code.CONFLICT,
-            f"entry {index}: the stream of {city} goes on with {n} instead of {wanted}",
-        )
+    def join(self, found: Found) -> None:
+        """Go on with the next range. Raises `Problem` CONFLICT for the first stream that does not go on."""
+        for city, (n, index) in found.first.items():
+            awaited = self.last.get(city, 0) + 1
+            if n != awaited:
+                raise gap(index, city, n, awaited)
+        self.last.update(found.last)
+        self.types.update(found.types)
 
 
 class _Fold:
-    """Step 3: hashes the entries up, and holds every tile of the log against what it must be."""
+    """Step 3 above level 0: hashes the tiles up, and holds each against what it must be."""
 
     def __init__(self, reader: LogReader) -> None:
         self._reader = reader
@@ -283,32 +245,23 @@ class _Fold:
         """Full tiles of each level so far."""
         self.tails: dict[int, bytes] = {}
 
-    def check(self, lines: list[bytes]) -> None:
-        """Check the next level-0 tile, and each tile above that it fills."""
-        hashes = leaf_hashes(lines)
-        level, tile = 0, b"".join(hashes)
-        while len(tile) == tiles.TILE_BYTES:
-            self._compare(level, self._done[level], tile)
-            self._done[level] += 1
-            self.tails.pop(level, None)
-            parent = complete_root(hashes if level == 0 else split_hashes(tile))
-            level, tile = level + 1, self.tails.get(level + 1, b"") + parent
-        self.tails[level] = tile
+    def join(self, found: Found) -> None:
+        """Add the next range's tiles."""
+        self.tails[0] = found.tail
+        level, row = 1, found.roots
+        while row:
+            run = self.tails.get(level, b"") + row
+            row = b""
+            while len(run) >= tiles.TILE_BYTES:
+                tile, run = run[: tiles.TILE_BYTES], run[tiles.TILE_BYTES :]
+                compare(self._reader, level, self._done[level], tile)
+                self._done[level] += 1
+                row += tiles.tile_root(tile)
+            self.tails[level] = run
+            level += 1
 
     def finish(self) -> None:
-        """Check the partial tiles of the right edge."""
+        """Check the partial tiles of the right edge, lowest level first; that of level 0 is its range's."""
         for level, tail in self.tails.items():
-            self._compare(level, self._done[level], tail)
-
-    def _compare(self, level: int, number: int, tile: bytes) -> None:
-        width = len(tile) // HASH_BYTES
-        held = self._reader.tile(level, number, width)
-        if held == tile:
-            return
-        path = tiles.Tile(level, number, width).path
-        if len(held) != len(tile):
-            raise Problem(Code.CONFLICT, f"{path} is not {width} hashes long")
-        differing = next(i for i in range(width) if held[32 * i : 32 * i + 32] != tile[32 * i : 32 * i + 32])
-        place = number * TILE_WIDTH + differing
-        below = f"entry {place}" if level == 0 else tiles.Tile(level - 1, place).path
-        raise Problem(Code.CONFLICT, f"{path} does not hold the hash of {below}")
+            if level > 0 and tail:
+                compare(self._reader, level, self._done[level], tail)

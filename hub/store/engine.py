@@ -24,6 +24,8 @@ SQLITE_PRAGMAS = (
     "PRAGMA synchronous=FULL",
     "PRAGMA busy_timeout=10000",
     "PRAGMA temp_store=MEMORY",
+    "PRAGMA cache_size=-32768",  # KiB: the index on ids, which may be random, stays in memory longer
+    "PRAGMA wal_autocheckpoint=8000",  # pages: pages that many commits touch are written back once
 )
 
 

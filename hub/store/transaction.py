@@ -13,17 +13,17 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection
 
 from hub.log.checkpoint import Checkpoint
 from hub.log.tile import new_tiles
 from hub.log.tree import CompactRange, leaf_hash
+from hub.store import statements
 from hub.store.bulk import insert_rows
 from hub.store.tables import (
     acknowledgements,
     deliveries,
     entries,
-    log_head,
     nonces,
     records,
     refusals,
@@ -83,7 +83,7 @@ class Transaction:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        head = connection.execute(select(log_head).with_for_update()).one()
+        head = connection.execute(statements.LOCKED_HEAD).one()
         self._origin: str = head.origin
         self._frontier = CompactRange.from_bytes(head.frontier)
         self.size: int = head.size
@@ -108,21 +108,13 @@ class Transaction:
         """Fetch in two queries what the jobs of this transaction will ask for."""
         keys = [claim.key for claim in claims]
         if keys:
-            seen = self._connection.execute(select(nonces.c.nonce).where(nonces.c.nonce.in_(keys)))
+            seen = self._connection.execute(statements.SEEN_NONCES, {"keys": keys})
             self._claimed.update(row.nonce for row in seen)
         wanted = {id_bytes(record_id): record_id for record_id in ids}
         for record_id in ids:
             self._held.setdefault(record_id, {})
         if wanted:
-            columns = (
-                records.c.id,
-                records.c.revision,
-                records.c.digest,
-                records.c.idx,
-                records.c.sender,
-                records.c.kind,
-            )
-            for row in self._connection.execute(select(*columns).where(records.c.id.in_(list(wanted)))):
+            for row in self._connection.execute(statements.HELD_REVISIONS, {"ids": list(wanted)}):
                 self._held[wanted[row.id]][row.sender, row.revision] = Held(
                     row.revision, row.digest.hex(), row.idx, row.sender, row.kind
                 )
@@ -148,33 +140,25 @@ class Transaction:
         for row in self._records:
             if row[0] == index:
                 return str(row[7])
-        return self._connection.execute(select(records.c.jws).where(records.c.idx == index)).scalar()
+        return self._connection.execute(statements.STORED_RECORD, {"at": index}).scalar()
 
     def recipient_of(self, index: int, city: str) -> bool:
         """Whether the record at `index` is addressed to `city`."""
         if any(row[0] == city and row[1] == index for row in self._deliveries):
             return True
-        query = select(deliveries.c.n).where(deliveries.c.city == city, deliveries.c.idx == index)
-        return self._connection.execute(query).first() is not None
+        found = self._connection.execute(statements.DELIVERY, {"of": city, "at": index})
+        return found.first() is not None
 
     def was_refused(self, kid: str, code: str, digest: bytes) -> bool:
         """Whether an entry already says that this was refused."""
         if (kid, code, digest) in self._refusals:
             return True
-        query = select(refusals.c.idx).where(
-            refusals.c.kid == kid, refusals.c.code == code, refusals.c.digest == digest
-        )
-        return self._connection.execute(query).first() is not None
+        found = self._connection.execute(statements.REFUSAL, {"by": kid, "why": code, "what": digest})
+        return found.first() is not None
 
     def trust_version(self, file: str) -> tuple[int, bytes] | None:
         """The newest version and digest of a trust target that an entry names."""
-        query = (
-            select(trust_versions.c.version, trust_versions.c.digest)
-            .where(trust_versions.c.file == file)
-            .order_by(trust_versions.c.version.desc())
-            .limit(1)
-        )
-        row = self._connection.execute(query).first()
+        row = self._connection.execute(statements.TRUST_VERSION, {"of": file}).first()
         return None if row is None else (row.version, bytes(row.digest))
 
     # -- what jobs do --------------------------------------------------------------------------------
@@ -183,7 +167,7 @@ class Transaction:
         """Count each recipient's stream on by one."""
         unknown = [city for city in cities if city not in self._last]
         if unknown:
-            rows = self._connection.execute(select(streams).where(streams.c.city.in_(unknown)))
+            rows = self._connection.execute(statements.STREAMS, {"cities": unknown})
             known = {row.city: row.last for row in rows}
             for city in unknown:
                 self._first_last[city] = known.get(city)
@@ -233,13 +217,7 @@ class Transaction:
         for start in range(0, len(indexes), 500):
             part = list(indexes[start : start + 500])
             self._connection.execute(
-                update(deliveries)
-                .where(
-                    deliveries.c.city.in_(cities),
-                    deliveries.c.idx.in_(part),
-                    deliveries.c.fetched_at.is_(None),
-                )
-                .values(fetched_at=at)
+                statements.MARK_FETCHED, {"cities": list(cities), "indexes": part, "at": at}
             )
         if any(row[1] in chosen for row in self._deliveries):
             self._deliveries = [
@@ -256,27 +234,17 @@ class Transaction:
 
     def erase(self, index: int, cities: Collection[str]) -> None:
         """Drop the signed bytes of the record at `index` and its deliveries; its entry and proofs stay."""
-        self._connection.execute(
-            update(records).where(records.c.idx == index).values(jws=None, forget_at=None)
-        )
-        self._connection.execute(
-            delete(deliveries).where(deliveries.c.city.in_(list(cities)), deliveries.c.idx == index)
-        )
+        self._connection.execute(statements.EMPTY_RECORD, {"at": index})
+        self._connection.execute(statements.DROP_DELIVERIES, {"cities": list(cities), "at": index})
 
     def due(self, at: str, limit: int) -> list[tuple[int, str]]:
         """(index, entry) of records that are to be forgotten by `at`, the oldest first."""
-        query = (
-            select(records.c.idx, entries.c.line)
-            .join(entries, entries.c.idx == records.c.idx)
-            .where(records.c.forget_at <= at)
-            .order_by(records.c.forget_at)
-            .limit(limit)
-        )
-        return [(row.idx, row.line) for row in self._connection.execute(query)]
+        found = self._connection.execute(statements.DUE_RECORDS, {"by": at, "most": limit})
+        return [(row.idx, row.line) for row in found]
 
     def prune_nonces(self, now: datetime) -> int:
         """Forget the nonces that a stale `created` already refuses; how many."""
-        pruned = self._connection.execute(delete(nonces).where(nonces.c.until < int(now.timestamp())))
+        pruned = self._connection.execute(statements.DROP_NONCES, {"now": int(now.timestamp())})
         return pruned.rowcount
 
     # -- the end -------------------------------------------------------------------------------------
@@ -298,11 +266,7 @@ class Transaction:
     def _flush_acknowledgements(self) -> None:
         for key, row in self._acknowledgements.items():
             digest, city = key
-            self._connection.execute(
-                delete(acknowledgements).where(
-                    acknowledgements.c.digest == digest, acknowledgements.c.city == city
-                )
-            )
+            self._connection.execute(statements.DROP_ACKNOWLEDGEMENT, {"of": digest, "by": city})
             insert_rows(self._connection, acknowledgements, [row])
 
     def _flush_streams(self) -> None:
@@ -314,9 +278,7 @@ class Transaction:
         ]
         insert_rows(self._connection, streams, [row for row in fresh if row[1] > 0])
         if moved:
-            self._connection.execute(
-                update(streams).where(streams.c.city == bindparam("of")).values(last=bindparam("to")), moved
-            )
+            self._connection.execute(statements.MOVE_STREAM, moved)
 
     def _flush_log(self, sign: SignCheckpoint) -> None:
         connection = self._connection
@@ -334,19 +296,13 @@ class Transaction:
         ]
         marks = {(row["at_level"], row["at_number"]) for row in replaced}
         if replaced:
-            connection.execute(
-                update(tiles)
-                .where(tiles.c.level == bindparam("at_level"), tiles.c.number == bindparam("at_number"))
-                .values(hashes=bindparam("now")),
-                replaced,
-            )
+            connection.execute(statements.GROW_TILE, replaced)
         insert_rows(connection, tiles, [tile for tile in written if (tile[0], tile[1]) not in marks])
         self._frontier = self._frontier.extend(self._leaves)
         self.checkpoint = sign(Checkpoint(self._origin, self.size, self._frontier.root()))
         connection.execute(
-            update(log_head).values(
-                size=self.size, frontier=self._frontier.to_bytes(), checkpoint=self.checkpoint
-            )
+            statements.MOVE_HEAD,
+            {"to": self.size, "range": self._frontier.to_bytes(), "note": self.checkpoint},
         )
 
     def _tails(self) -> dict[int, bytes]:
@@ -357,8 +313,7 @@ class Transaction:
             if width % 256:
                 wanted.append((level, width // 256))
             level, width = level + 1, width // 256
-        found = {}
-        for at_level, number in wanted:
-            query = select(tiles.c.hashes).where(tiles.c.level == at_level, tiles.c.number == number)
-            found[at_level] = bytes(self._connection.execute(query).scalar_one())
-        return found
+        if not wanted:
+            return {}
+        found = self._connection.execute(statements.TAILS, {"places": wanted})
+        return {row.level: bytes(row.hashes) for row in found}

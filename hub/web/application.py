@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import time
 import uuid
-from pathlib import Path
 
 import structlog
 from flask import Flask, Response, g, request
 
-from hub.config import read_config
-from hub.diagnostics import configure_logging
 from hub.errors import Code, Problem
 from hub.node import Node
 from hub.web import answering, metrics
@@ -73,9 +70,3 @@ def create_application(node: Node) -> Flask:
         return answer
 
     return application
-
-
-def from_configuration(path: Path) -> Flask:
-    """The application of the node whose `hub.toml` stands at `path`."""
-    configure_logging()
-    return create_application(Node(read_config(path)))

@@ -106,7 +106,9 @@ def _read(request: Request) -> bytes:
     stream = request.environ["wsgi.input"]
     parts: list[bytes] = []
     size = 0
-    while part := stream.read(READ_BYTES):
+    # Not every server ends the stream where the announced length ends (PEP 3333, "Input and Error Streams").
+    announced = request.content_length
+    while part := stream.read(READ_BYTES if announced is None else min(READ_BYTES, announced - size)):
         size += len(part)
         if size > DRAIN_BYTES:
             break

@@ -1,6 +1,9 @@
 """The quick check accepts nothing that marshmallow refuses, and does accept the good case."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,3 +117,31 @@ def test_a_body_made_of_the_known_fields_needs_no_code_to_be_checked_quickly() -
 
     with pytest.raises(TypeError):
         CompiledSchema(Foreign)
+
+
+def test_many_threads_may_be_the_first_to_load_a_kind() -> None:
+    """msgspec crashed the process where a type that nobody had used met several threads at once."""
+    together = """
+import threading
+from record_examples import payload
+from schemas import kinds, record
+
+start = threading.Barrier(16)
+
+def load(name):
+    start.wait()
+    for _ in range(20):
+        record.load(payload(name))
+
+names = [name for name, _ in kinds.KINDS]
+threads = [threading.Thread(target=load, args=(names[i % len(names)],)) for i in range(16)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+    for _ in range(5):
+        ended = subprocess.run(
+            [sys.executable, "-c", together], cwd=Path(__file__).parent, capture_output=True, check=False
+        )
+        assert ended.returncode == 0, ended.stderr.decode()

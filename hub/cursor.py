@@ -1,0 +1,39 @@
+"""How far a recipient has got with a node: a small file that survives a kill at any instant."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import orjson
+
+from hub.errors import Code, Problem
+from schemas import strict_json
+
+
+class Cursor:
+    """How far a recipient has got, in a file: the last index, and the last number of each city's stream."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.after, self.numbers = -1, dict[str, int]()
+        if path.exists():
+            try:
+                held = strict_json.loads(path.read_bytes())
+                self.after, self.numbers = int(held["after"]), dict(held["numbers"])
+            except (Problem, KeyError, TypeError, ValueError) as error:
+                raise Problem(
+                    Code.MALFORMED, f"{path} is not a cursor; without it all comes again"
+                ) from error
+
+    def move(self, after: int, numbers: Mapping[str, int]) -> None:
+        """Remember this place; the file is replaced as a whole, so that a kill leaves the old or the new."""
+        self.after = after
+        self.numbers.update(numbers)
+        written = self._path.with_suffix(self._path.suffix + ".new")
+        with written.open("wb") as file:
+            file.write(orjson.dumps({"after": self.after, "numbers": self.numbers}))
+            file.flush()
+            os.fsync(file.fileno())
+        written.replace(self._path)
