@@ -33,6 +33,7 @@ from hub.clock import utc_now
 from hub.cursor import Cursor
 from hub.errors import Code, Problem
 from hub.log.checkpoint import VerifiedCheckpoint, open_checkpoint
+from hub.log.entry import Routed, decode
 from hub.log.note import VerifierKey
 from hub.log.receipt import Receipt, verify
 from hub.log.tile import ENTRIES, Tile, inclusion_proof
@@ -48,6 +49,8 @@ from schemas.limits import PAGE_RECORDS, PUSH_BYTES, PUSH_RECORDS
 __all__ = ["Arrival", "Client", "Cursor", "Outcome"]
 
 SIGNED_PATHS: Final = ("/v1/", "/log/tile/entries/")
+GATEWAY_STATUSES: Final = (502, 503, 504)
+"""A gateway says these, unsigned, of a node that it cannot reach: no more than a broken connection."""
 CONNECT_SECONDS: Final = 10
 ANSWER_SECONDS: Final = 60
 TRIES: Final = 5
@@ -62,6 +65,8 @@ class Outcome:
     digest: str | None
     index: int | None
     problem: Problem | None
+    warnings: tuple[Mapping[str, str], ...] = ()
+    """What to look at in a record that was accepted all the same: code, where, zh, en."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +174,16 @@ class Client:
     def acknowledge(
         self, arrival: Arrival, *, outcome: str = "received", city: str, reason: str | None = None
     ) -> Outcome:
-        """Tell a record's sender what became of it here; saying the same twice is saying it once."""
+        """Tell a record's sender what became of it here.
+
+        Each city keeps one acknowledgement of a revision: the same outcome again changes nothing, another one is
+        its next revision.
+        """
         original = arrival.record
+        own = record.adapted_id(city, "acknowledgement", arrival.digest)
+        held = self.held(own)
+        if held and held[-1].record.body is not None and held[-1].record.body["outcome"] == outcome:
+            return Outcome("duplicate", own, held[-1].digest, held[-1].index, None)
         jws = self.compose(
             "acknowledgement",
             sender=city,
@@ -179,13 +192,19 @@ class Client:
             marking=original.marking,
             subject=original.id,
             body={"digest": arrival.digest, "outcome": outcome, "reason": reason, "note": None},
-            id=record.adapted_id(city, "acknowledgement", f"{arrival.digest}/{outcome}"),
+            id=own,
+            follows=held[-1] if held else None,
         )
-        answer = next(self.push([jws]))
-        if answer.problem is not None and answer.problem.code is Code.CONFLICT:
-            # It was said before, at another time and so in other bytes.
-            return replace(answer, status="duplicate", problem=None)
-        return answer
+        return next(self.push([jws]))
+
+    def held(self, record_id: str) -> list[Arrival]:
+        """The same as `revisions`, and none of a record that does not exist for this key."""
+        try:
+            return self.revisions(record_id)
+        except Problem as problem:
+            if problem.code is not Code.NOT_FOUND:
+                raise
+            return []
 
     def compose(
         self,
@@ -254,7 +273,11 @@ class Client:
         """The receipt of a revision (the newest, where none is named), verified as far as it goes alone."""
         query = "" if revision is None else f"?revision={revision}"
         text = answers.text(self._request("GET", f"/v1/records/{record_id}/proof{query}"))
-        verify(Receipt.parse(text), self._log_key)
+        receipt = Receipt.parse(text)
+        verify(receipt, self._log_key)
+        entry = decode(receipt.entry)
+        if not isinstance(entry, Routed) or entry.id != record_id or revision not in (None, entry.revision):
+            raise Problem(Code.CONFLICT, "the node's receipt is for another record")
         return text
 
     def delivery(self, record_id: str, revision: int | None = None) -> dict[str, Any]:
@@ -337,6 +360,8 @@ class Client:
                 status, fields = answer.status_code, answer.headers
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise Problem(Code.BUSY, f"{self.node.url} does not answer ({type(error).__name__})") from error
+        if status in GATEWAY_STATUSES and "Signature" not in fields:
+            raise Problem(Code.BUSY, f"what stands before {self.node.url} answered {status} in its place")
         if path.startswith("/v1/"):
             message_signature.verify_response(status, fields, received, headers, self._node_key)
         if fields.get("Content-Encoding") == "gzip":

@@ -51,8 +51,8 @@ MEANINGS: dict[Code, Meaning] = {
         400,
         "Not in the form that the contract asks for",
         "格式不符合约定",
-        "Compare what was sent with the worked examples in docs/protocol.md.",
-        "请对照 docs/protocol.md 中的示例检查所发送的内容。",
+        "Compare what was sent with the worked examples at /docs.",
+        "请对照 /docs 中的示例检查所发送的内容。",
     ),
     Code.TOO_LARGE: Meaning(
         413,
@@ -156,8 +156,8 @@ MEANINGS: dict[Code, Meaning] = {
         503,
         "The node cannot take this now",
         "节点暂时无法处理",
-        "Wait as long as Retry-After says and send the same again.",
-        "请按 Retry-After 的时间等待后原样重发。",
+        "Wait as long as Retry-After says, then sign and send the same content anew.",
+        "请按 Retry-After 的时间等待后，重新签名并再次发送相同内容。",
     ),
     Code.INTERNAL: Meaning(
         500,

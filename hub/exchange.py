@@ -20,10 +20,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Any, Final
 
 from hub import policy
+from hub.acceptance import Candidate, judge_all
 from hub.clock import rfc3339
 from hub.errors import Code, Problem
 from hub.log import entry as entries
@@ -32,22 +32,17 @@ from hub.log.entry import Routed
 from hub.log.receipt import Receipt
 from hub.policy import Caller, Verb
 from hub.polling import Watcher
+from hub.revisions import acknowledged_by, check_revision
 from hub.store import Claim, Delivery, Job, Revision, Selection, Store, Transaction
-from hub.store.transaction import Arrival, Held
-from keys import record_signature
-from keys.key import base64url_decode
-from keys.record_signature import SignedRecord, VerifiedRecord
-from keys.trust_list import Trust, TrustedKey
+from hub.store.transaction import Arrival
+from keys.trust_list import Trust
 from schemas import kinds, strict_json
-from schemas import record as records
 from schemas.limits import CLOCK_SKEW_SECONDS, PAGE_RECORDS, PUSH_RECORDS, TILE_WIDTH, WAIT_SECONDS
 from schemas.record import Record
+from schemas.shape import Warning
 
 UNLOGGED: Final = frozenset({Code.BUSY, Code.INTERNAL, Code.REPLAYED, Code.TOO_MANY_REQUESTS, Code.NOT_FOUND})
 """Refusals that say nothing about what the key tried: no entry is made of them."""
-
-VERIFY_CHUNK: Final = 32
-"""Signatures checked by one thread at a time; those of a smaller push are checked where it arrives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +54,8 @@ class Outcome:
     digest: str = ""
     index: int = -1
     problem: Problem | None = None
+    warnings: tuple[Warning, ...] = ()
+    """What the sender should look at in a record that was accepted all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +83,6 @@ class Progress:
     index: int
     digest: str
     deliveries: list[Delivery]
-
-
-@dataclass(slots=True)
-class _Candidate:
-    """A pushed record on its way: as far as it has got, and what is wrong with it, if anything."""
-
-    digest: str
-    signed: SignedRecord | None = None
-    key: TrustedKey | None = None
-    verified: VerifiedRecord | None = None
-    record: Record | None = None
-    forget_at: str | None = None
-    problem: Problem | None = None
 
 
 class Exchange:
@@ -142,7 +126,7 @@ class Exchange:
                 where="/records",
             )
         trust = self._trust()
-        candidates = self._judge_all(caller, pushed, trust, now)
+        candidates = judge_all(caller, pushed, trust, now, self._threads)
         ids = [
             record_id
             for candidate in candidates
@@ -159,22 +143,8 @@ class Exchange:
         )
         return Pushed(committed.result, committed.checkpoint)
 
-    def _judge_all(
-        self, caller: Caller, pushed: Sequence[object], trust: Trust, now: datetime
-    ) -> list[_Candidate]:
-        """Steps 1 to 3, one after the other for all: checking signatures leaves the interpreter's lock alone,
-        so that this part, done for itself, runs on all cores."""
-        signed = [_read(each, trust) for each in pushed]
-        if len(signed) <= VERIFY_CHUNK:
-            candidates = [_verify(each) for each in signed]
-        else:
-            parts = [signed[at : at + VERIFY_CHUNK] for at in range(0, len(signed), VERIFY_CHUNK)]
-            chunks = self._threads.map(lambda part: [_verify(each) for each in part], parts)
-            candidates = [candidate for chunk in chunks for candidate in chunk]
-        return [_admit(caller, each, trust, now) for each in candidates]
-
     def _accept(
-        self, transaction: Transaction, caller: Caller, candidate: _Candidate, now: datetime
+        self, transaction: Transaction, caller: Caller, candidate: Candidate, now: datetime
     ) -> Outcome:
         """Steps 4 and 5 for one candidate, its revision chain included."""
         try:
@@ -184,7 +154,7 @@ class Exchange:
             return Outcome("refused", problem=problem)
 
     def _append(
-        self, transaction: Transaction, caller: Caller, candidate: _Candidate, now: datetime
+        self, transaction: Transaction, caller: Caller, candidate: Candidate, now: datetime
     ) -> Outcome:
         record, verified = candidate.record, candidate.verified
         if record is not None and verified is not None and record.sender == caller.owner:
@@ -194,8 +164,8 @@ class Exchange:
         if candidate.problem is not None:
             raise candidate.problem
         assert record is not None and verified is not None
-        _check_revision(transaction, record)
-        acknowledged = _acknowledged(transaction, record)
+        check_revision(transaction, record)
+        acknowledged = acknowledged_by(transaction, record)
         numbers = transaction.next_numbers(record.recipients)
         index = transaction.append(
             entries.accepted(
@@ -223,7 +193,7 @@ class Exchange:
         if acknowledged is not None:
             assert record.body is not None
             transaction.acknowledge(acknowledged, record.sender, record.body["outcome"], rfc3339(now), index)
-        return Outcome("accepted", record.id, verified.digest, index)
+        return Outcome("accepted", record.id, verified.digest, index, warnings=_warnings(record))
 
     # -- pull and read -------------------------------------------------------------------------------
 
@@ -422,107 +392,10 @@ def _claim(caller: Caller) -> Claim:
     return Claim(caller.kid, caller.request.nonce, until)
 
 
-def _read(pushed: object, trust: Trust) -> _Candidate:
-    """Step 1, first half: the form of one record, however broken, and the key that it names."""
-    if not isinstance(pushed, str):
-        digest = sha256(strict_json.dumps(pushed)).hexdigest()
-        return _Candidate(digest, problem=Problem(Code.MALFORMED, "a record is a JWS, a string"))
-    try:
-        signed = record_signature.parse(pushed)
-        key = trust.key(signed.kid)
-        if key is None:
-            raise Problem(Code.UNKNOWN_KEY, "the record's key is not in the trust list")
-    except Problem as problem:
-        return _Candidate(sha256(pushed.encode()).hexdigest(), problem=problem)
-    return _Candidate(signed.digest, signed=signed, key=key)
-
-
-def _verify(candidate: _Candidate) -> _Candidate:
-    """Step 1, second half: the signature."""
-    if candidate.signed is None or candidate.key is None:
-        return candidate
-    try:
-        candidate.verified = record_signature.verify(candidate.signed, candidate.key.verify_key)
-    except Problem as problem:
-        candidate.problem = problem
-    return candidate
-
-
-def _admit(caller: Caller, candidate: _Candidate, trust: Trust, now: datetime) -> _Candidate:
-    """Steps 2 and 3: the schema, and the table of rights."""
-    if candidate.verified is None or candidate.key is None:
-        return candidate
-    try:
-        record = candidate.record = records.load(candidate.verified.payload)
-        if record.sender != caller.owner:
-            raise Problem(Code.NOT_ALLOWED, "a system pushes its own city's records", where="/from")
-        agreement = policy.admit(record, candidate.key, trust, now)
-        candidate.forget_at = _forget_at(record, now, agreement.retention_days)
-    except Problem as problem:
-        candidate.problem = problem
-    return candidate
-
-
-def _forget_at(record: Record, now: datetime, retention_days: int) -> str:
-    latest = now + timedelta(days=retention_days)
-    return rfc3339(latest if record.expires_at is None else min(latest, record.expires_at))
-
-
-def _check_revision(transaction: Transaction, record: Record) -> None:
-    """Only the city that issued revision 1 issues the next, one after the other (wire contract, section 2).
-
-    Another city's record of the same id is known only to those who may see it: to all others the answer is
-    as if there were none, and an id cannot be occupied.
-    """
-    held = transaction.held(record.id)
-    own = {revision: each for (sender, revision), each in held.items() if sender == record.sender}
-    if record.revision in own:
-        raise Problem(Code.CONFLICT, "this id and revision are held with other bytes", where="/revision")
-    foreign = [each for (sender, _), each in held.items() if sender != record.sender]
-    if any(transaction.recipient_of(each.index, record.sender) for each in foreign):
-        raise Problem(Code.NOT_ALLOWED, "another city issued this record and alone revises it", where="/id")
-    if record.revision == 1:
-        return
-    before = own.get(record.revision - 1)
-    if before is None:
-        raise Problem(Code.WRONG_REVISION, "the revision before this one is not held", where="/revision")
-    if before.digest != record.previous:
-        raise Problem(Code.WRONG_REVISION, "not the digest of the revision before", where="/previous")
-    if before.kind != record.kind:
-        raise Problem(Code.INVALID, "a record keeps its kind", where="/kind")
-    _check_transition(transaction, record, before)
-
-
-def _check_transition(transaction: Transaction, record: Record, before: Held) -> None:
-    kind = kinds.kind(record.kind, record.version)
-    if kind.transitions is None or record.body is None:
-        return
-    jws = transaction.jws(before.index)
-    if jws is None:
-        return
-    body = strict_json.loads(base64url_decode(jws.split(".")[1]))["body"]
-    if body is not None:
-        kinds.check_transition(kind, body, record.body)
-
-
-def _acknowledged(transaction: Transaction, record: Record) -> str | None:
-    """The digest of the held revision that a record acknowledges, None where there is none to be marked.
-
-    A record that the sender never received is as if there were none.
-    """
-    if record.kind != "acknowledgement" or record.body is None or record.subject is None:
-        return None
-    delivered = [
-        each
-        for each in transaction.held(record.subject).values()
-        if transaction.recipient_of(each.index, record.sender)
-    ]
-    digest: str = record.body["digest"]
-    if delivered and digest not in {each.digest for each in delivered}:
-        raise Problem(
-            Code.INVALID, "not the digest of a revision that the sender received", where="/body/digest"
-        )
-    return digest if delivered else None
+def _warnings(record: Record) -> tuple[Warning, ...]:
+    if record.body is None:
+        return ()
+    return tuple(kinds.warnings(kinds.kind(record.kind, record.version), record.body))
 
 
 def _note_refusal(transaction: Transaction, kid: str, code: Code, digest: str, now: datetime) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from hub.cli.faults import Situation, facing
 from hub.cli.words import option
 from hub.errors import Code, Problem
 from hub.translation import mark
@@ -44,27 +45,29 @@ def profile_option(*, required: bool = True) -> Callable[[Decorated], Decorated]
 
 def read_bytes(path: Path, limit: int) -> bytes:
     """A file of at most `limit` bytes, `-` for standard input. Raises: Problem `not-found`, `too-large`."""
-    try:
-        with click.open_file(str(path), "rb") as file:
-            content: bytes = file.read(limit + 1)
-    except FileNotFoundError:
-        raise Problem(Code.NOT_FOUND, f"{path}: there is no such file") from None
-    except OSError as error:
-        raise Problem(Code.NOT_FOUND, f"{path} cannot be read: {error.strerror}") from error
-    if len(content) > limit:
-        raise Problem(Code.TOO_LARGE, f"{path}: at most {limit} bytes are read")
-    return content
+    with facing(Situation.FILE):
+        try:
+            with click.open_file(str(path), "rb") as file:
+                content: bytes = file.read(limit + 1)
+        except FileNotFoundError:
+            raise Problem(Code.NOT_FOUND, f"{path}: there is no such file") from None
+        except OSError as error:
+            raise Problem(Code.NOT_FOUND, f"{path} cannot be read: {error.strerror}") from error
+        if len(content) > limit:
+            raise Problem(Code.TOO_LARGE, f"{path}: at most {limit} bytes are read")
+        return content
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file as a whole, so that a kill leaves the old one or the new one."""
     draft = path.with_name(f".{path.name}.new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError as error:
-        raise Problem(Code.NOT_ALLOWED, f"{path} cannot be written: {error.strerror}") from error
+    with facing(Situation.WRITING):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with draft.open("wb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        except OSError as error:
+            raise Problem(Code.NOT_ALLOWED, f"{path} cannot be written: {error.strerror}") from error

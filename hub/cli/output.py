@@ -21,16 +21,17 @@ import orjson
 from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from hub.cli.faults import LocalProblem
 from hub.cli.words import option
 from hub.errors import Problem
 from hub.translation import _, language, mark
 from schemas import divisions
 
 LOCAL_TIME: Final = ZoneInfo("Asia/Shanghai")
+OFFSET: Final = "+08:00"
 PIPE_COLUMNS: Final = 4000
 """How wide a table may grow where there is no screen: nothing is folded there."""
 
@@ -50,6 +51,14 @@ class Column:
     show: Callable[[Any], str] = str
     wide: bool = False
     """Whether it gives way, by folding, when the screen is narrow."""
+
+    @property
+    def title(self) -> str:
+        """The heading in the language in use; that of times names their offset, which its cells leave out."""
+        heading = _(self.heading)
+        if self.show is not clock:
+            return heading
+        return f"{heading}\uff08{OFFSET}\uff09" if language() == "zh" else f"{heading} ({OFFSET})"
 
 
 @dataclass
@@ -72,13 +81,13 @@ class Output:
         shown = [[_shown(row.get(column.name), column.show) for column in columns] for row in rows]
         if not self._fits(columns, shown):
             for cells in shown:
-                named = [(_(column.heading), cell) for column, cell in zip(columns, cells, strict=True)]
+                named = [(column.title, cell) for column, cell in zip(columns, cells, strict=True)]
                 self.lines([(heading, cell) for heading, cell in named if cell])
                 self.say("")
             return
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in columns:
-            table.add_column(Text(_(column.heading)), no_wrap=not column.wide, overflow="fold")
+            table.add_column(Text(column.title), no_wrap=not column.wide, overflow="fold")
         for cells in shown:
             table.add_row(*map(Text, cells))
         self._print(table)
@@ -87,7 +96,7 @@ class Output:
         """Whether the screen has room for a table; where it has not, each row becomes a few lines."""
         needed = 0
         for place, column in enumerate(columns):
-            width = max(map(cell_len, [_(column.heading), *(cells[place] for cells in shown)]))
+            width = max(map(cell_len, [column.title, *(cells[place] for cells in shown)]))
             needed += min(width, FOLDED_COLUMNS) if column.wide else width
         return needed + 2 * len(columns) <= self.console.width
 
@@ -99,8 +108,8 @@ class Output:
         self.lines(shown)
 
     def lines(self, shown: Sequence[tuple[str, str]]) -> None:
-        """Named values for a person, one a line; nothing for a program."""
-        if self.as_json:
+        """Named values for a person, one a line; nothing for a program, or where there are none."""
+        if self.as_json or not shown:
             return
         grid = Table.grid(padding=(0, 2))
         grid.add_column(style="bold", no_wrap=True)
@@ -139,7 +148,7 @@ class Output:
             self.json({"problem": problem_members(problem)})
             return
         lines = [Text.assemble(("✗ ", "bold red"), (problem.title(language()), "bold")), Text(problem.detail)]
-        if problem.where is not None:
+        if problem.where:
             lines.append(Text(_("Where: {where}").format(where=problem.where)))
         lines.append(Text(_("Next: {step}").format(step=problem.next_step(language()))))
         for line in lines:
@@ -149,8 +158,20 @@ class Output:
     def progress(self, text: str) -> Iterator[Advance]:
         """A bar while something long runs."""
         console = _console(sys.stderr)
+        if not console.is_terminal:
+            yield lambda _done, _total: None
+            return
+        # Loaded only where it is shown: it is slow to load.
+        from rich.progress import (  # noqa: PLC0415
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        with Progress(*columns, console=console, transient=True) as bar:
             task = bar.add_task(escape(text), total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total or None)
 
@@ -178,13 +199,19 @@ def json_option(command: Command) -> Command:
 
 def problem_members(problem: Problem) -> dict[str, Any]:
     """A refusal for a program: the problem object of RFC 9457 and the next step."""
-    return {**problem.to_dict(language()), "next": problem.next_step(language())}
+    members = {**problem.to_dict(language()), "next": problem.next_step(language())}
+    if isinstance(problem, LocalProblem) and problem.faults:
+        members["faults"] = [fault._asdict() for fault in problem.faults]
+    return members
 
 
 def local(moment: datetime | str | None) -> str:
-    """A time as people write it here, without its offset; empty for none."""
-    if moment is None:
-        return ""
+    """A time as people write it here, with its offset; empty for none."""
+    return "" if moment is None else f"{clock(moment)} {OFFSET}"
+
+
+def clock(moment: datetime | str) -> str:
+    """The same without the offset, for columns whose heading names it."""
     parsed = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     return parsed.astimezone(LOCAL_TIME).strftime("%Y-%m-%d %H:%M:%S")
 

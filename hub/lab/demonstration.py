@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from adapters.cap import read_cap
-from hub.client import Arrival, Client, Cursor
-from hub.errors import Code, Problem
+from hub.client import Client, Cursor
+from hub.errors import Problem
 from hub.lab.building import LOCAL_TIME, SYSTEM, Lab
 from hub.log.verifier import verify_record
 from keys.files import read_signing
@@ -83,7 +83,7 @@ def _push(clients: Mapping[str, Client], now: datetime) -> Iterator[Shown]:
         sender, client = sample["from"], clients[sample["from"]]
         body = _body(sample, now)
         record_id = adapted_id(sender, SYSTEM, sample["number"])
-        held = _held(client, record_id)
+        held = client.held(record_id)
         revision = 2 if sample.get("follows") else 1
         if len(held) < revision:
             about = sample.get("answers")
@@ -101,7 +101,7 @@ def _push(clients: Mapping[str, Client], now: datetime) -> Iterator[Shown]:
             outcome = next(client.push([jws]))
             if outcome.problem is not None:
                 raise outcome.problem
-            held = _held(client, record_id)
+            held = client.held(record_id)
         stored = held[revision - 1]
         yield Shown(
             stored.index,
@@ -124,15 +124,6 @@ def _body(sample: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     local = now.astimezone(LOCAL_TIME)
     times = {"effective": local, "expires": local + timedelta(days=1)}
     return {**draft.body, **{name: moment.isoformat(timespec="seconds") for name, moment in times.items()}}
-
-
-def _held(client: Client, record_id: str) -> list[Arrival]:
-    try:
-        return client.revisions(record_id)
-    except Problem as problem:
-        if problem.code is not Code.NOT_FOUND:
-            raise
-        return []
 
 
 def _pull(city: str, client: Client, inbox: Path) -> None:

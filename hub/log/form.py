@@ -147,13 +147,27 @@ def check(members: Mapping[str, Any]) -> str:
 
 _NUMBERED: Final = f'(?!(?P=sender))"{_CITY}":{_POSITIVE}'
 _ROUTED_LINE: Final = (
-    rf'\{{"at":"({_DAY}){_AFTER_DAY}","digest":"{_DIGEST}","from":(?P<sender>"{_CITY}"),'
-    rf'"id":"{_ID}","kind":"{_KIND}","marking":"{_MARKING}","revision":{_POSITIVE},'
+    rf'\{{"at":"({_DAY}){_AFTER_DAY}","digest":"(.{{64}})","from":(?P<sender>"{_CITY}"),'
+    rf'"id":"(.{{36}})","kind":"{_KIND}","marking":"{_MARKING}","revision":{_POSITIVE},'
     rf'"to":(\{{{_NUMBERED}(?:,{_NUMBERED}){{0,{RECIPIENTS - 1}}}+\}}),"type":"(?:accepted","v":1|'
     rf'received","v":1,"via":"{_ORIGIN}","via_index":(?:0|{_POSITIVE}))\}}'
 )
 _LINES: Final = re.compile(rf"^(?:{_ROUTED_LINE}|.*+)$".encode(), re.MULTILINE)
-"""Matches once a line; its groups (day, sender, `to`) are empty where the line is not a routed entry."""
+"""Matches once a line; its groups (day, digest, sender, id, `to`) are empty where the line is no routed entry.
+
+Of digest and id it knows the length alone; `_all_digests` and `_all_ids` look at those of all lines together.
+"""
+_HEX: Final = b"0123456789abcdef"
+_HEX_TO_ZERO: Final = bytes.maketrans(_HEX, b"0" * len(_HEX))
+_ZERO_ID: Final = b"00000000-0000-0000-0000-000000000000"
+
+
+def _all_digests(digests: Sequence[bytes]) -> bool:
+    return not b"".join(digests).translate(None, _HEX)
+
+
+def _all_ids(ids: Sequence[bytes]) -> bool:
+    return b"".join(ids).translate(_HEX_TO_ZERO) == _ZERO_ID * (len(ids) - ids.count(b""))
 
 
 def numberings(lines: Sequence[bytes]) -> list[dict[str, int] | None]:
@@ -162,15 +176,20 @@ def numberings(lines: Sequence[bytes]) -> list[dict[str, int] | None]:
     It judges as `decode` does, at a tenth of the cost: all lines go through one pattern and one JSON parser
     together. A property test holds the two against each other.
     """
-    found = _LINES.findall(b"\n".join(lines)) if lines else []
+    if not lines:
+        return []
+    found = _LINES.findall(b"\n".join(lines))
     if len(found) != len(lines):  # an entry with a newline is none, and would be two lines here
         found = _LINES.findall(b"\n".join([b"" if b"\n" in line else line for line in lines]))
-    joined = b"[" + b",".join([to for _, _, to in found if to]) + b"]"
+    days, digests, _, ids, numbered = zip(*found, strict=True)
+    joined = b"[" + b",".join(filter(None, numbered)) + b"]"
     parsed: list[dict[str, int] | None] = orjson.loads(joined)
-    if orjson.dumps(parsed, option=orjson.OPT_SORT_KEYS) != joined:  # some city stands twice or out of order
+    canonical = orjson.dumps(parsed, option=orjson.OPT_SORT_KEYS)
+    # Some city stands twice or out of order, or a digest or id is none: which line's, they tell one by one.
+    if canonical != joined or not _all_digests(digests) or not _all_ids(ids):
         return [None] if len(lines) == 1 else [numberings([line])[0] for line in lines]
-    if len(parsed) == len(lines) and all(map(_is_day, {day for day, _, _ in found})):
+    if len(parsed) == len(lines) and all(map(_is_day, set(days))):
         return parsed
-    numbered = iter(parsed)
-    routed = [(day, next(numbered) if to else None) for day, _, to in found]
+    to = iter(parsed)
+    routed = [(day, next(to) if day else None) for day in days]
     return [numbering if day and _is_day(day) else None for day, numbering in routed]

@@ -5,6 +5,7 @@ Everything a reader returns is unproven. A reader bounds what it reads; it prove
 
 from __future__ import annotations
 
+import os
 import zlib
 from pathlib import Path
 from typing import Final, Protocol
@@ -79,7 +80,8 @@ class DirReader:
     def _read(self, path: str, limit: int) -> bytes | None:
         try:
             with (self._folder / path).open("rb") as file:
-                content = file.read(limit + 1)
+                # Room for the whole limit would be made, 16 MiB for a bundle, whatever the file's size.
+                content = file.read(min(limit, os.fstat(file.fileno()).st_size) + 1)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as broken:

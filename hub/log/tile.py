@@ -267,11 +267,14 @@ def encode_bundle(entries: Iterable[bytes]) -> bytes:
 def decode_bundle(bundle: bytes, width: int) -> list[bytes]:
     """The `width` entries of a bundle. Raises `Problem` MALFORMED if it does not hold exactly as many."""
     entries: list[bytes] = []
-    at, end = 0, len(bundle)
-    while at + 2 <= end and len(entries) < width:
-        begin = at + 2
-        at = begin + (bundle[at] << 8 | bundle[at + 1])
-        entries.append(bundle[begin:at])
-    if at != end or len(entries) != width:
+    at = 0
+    try:
+        for _ in range(width):
+            begin = at + 2
+            at = begin + (bundle[at] << 8 | bundle[at + 1])
+            entries.append(bundle[begin:at])
+    except IndexError:  # it ends before the last entry, and `at` is not brought to its end
+        at = -1
+    if at != len(bundle):
         raise Problem(Code.MALFORMED, f"the bundle does not hold exactly {width} entries")
     return entries

@@ -42,7 +42,11 @@ def problem_answer(problem: Problem, request: Request) -> Response:
 
 def language(request: Request) -> str:
     """`zh` or `en`, as the reader prefers; Chinese where nothing is said."""
-    return request.accept_languages.best_match(["zh", "en"], default="zh") or "zh"
+    for asked, _quality in request.accept_languages:
+        spoken = asked.partition("-")[0].lower()
+        if spoken in ("zh", "en"):
+            return spoken
+    return "zh"
 
 
 def as_problem(error: Exception) -> Problem | None:

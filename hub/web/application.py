@@ -37,6 +37,9 @@ def create_application(node: Node) -> Flask:
         g.request_id = uuid.uuid4().hex
         g.caller = None
         g.problem = None
+        if request.method == "HEAD" and request.path.startswith("/v1/records"):
+            # It would count as served what nobody received.
+            raise Problem(Code.NOT_FOUND, "there is nothing at this address for this method")
 
     @application.errorhandler(Exception)
     def refuse(error: Exception) -> Response:

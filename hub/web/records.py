@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,11 +18,12 @@ from hub.store import Delivery, Selection
 from hub.web import arriving, metrics
 from hub.web.answering import json_answer, language, text_answer
 from schemas.divisions import is_city
+from schemas.kinds import KINDS
 from schemas.limits import PAGE_RECORDS, WAIT_SECONDS
 from schemas.markings import MARKINGS
 
 RECORD_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[57][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-KIND_NAME: Final = re.compile(r"[a-z][a-z_]{0,63}")
+KIND_NAMES: Final = frozenset(name for name, _ in KINDS)
 PULL_PARAMETERS: Final = frozenset({"after", "limit", "wait", "kind", "from", "marking"})
 
 
@@ -68,6 +70,7 @@ def records_blueprint(node: Node) -> Blueprint:
     @blueprint.get("/v1/records/<record_id>")
     def read(record_id: str) -> Response:
         who, now = caller()
+        _check_parameters(frozenset())
         pulled = exchange.read(who, _id(record_id), now)
         return json_answer(_items(pulled) | {"checkpoint": pulled.checkpoint})
 
@@ -95,12 +98,15 @@ def records_blueprint(node: Node) -> Blueprint:
 def _outcome(outcome: Outcome, spoken: str) -> dict[str, Any]:
     if outcome.problem is not None:
         return {"status": outcome.status, "problem": outcome.problem.to_dict(spoken)}
-    return {
+    answer: dict[str, Any] = {
         "status": outcome.status,
         "id": outcome.id,
         "digest": outcome.digest,
         "index": outcome.index,
     }
+    if outcome.warnings:
+        answer["warnings"] = [asdict(warning) for warning in outcome.warnings]
+    return answer
 
 
 def _items(pulled: Pulled) -> dict[str, Any]:
@@ -134,12 +140,12 @@ def _status(delivery: Delivery) -> str:
 
 
 def _selection() -> tuple[Selection, float]:
-    unknown = set(request.args) - PULL_PARAMETERS
-    if unknown:
-        raise Problem(Code.INVALID, "unknown query parameter", where=f"/{min(unknown)[:64]}")
+    _check_parameters(PULL_PARAMETERS)
     kind, sender, marking = (request.args.get(name) for name in ("kind", "from", "marking"))
-    if kind is not None and not KIND_NAME.fullmatch(kind):
+    if kind is not None and kind not in KIND_NAMES:
         raise Problem(Code.INVALID, "not the name of a kind", where="/kind")
+    if marking is not None:
+        marking = marking.replace(" ", "+")  # a plus that was not escaped arrives as a space
     if sender is not None and not is_city(sender):
         raise Problem(Code.INVALID, "not a six-digit city code", where="/from")
     if marking is not None and marking not in MARKINGS:
@@ -164,7 +170,17 @@ def _number(name: str, lowest: int, highest: int, default: int = 0) -> int:
     return int(text)
 
 
+def _check_parameters(known: frozenset[str]) -> None:
+    """A parameter that is misspelt or given twice would otherwise pass for one that was not given."""
+    for name, values in request.args.lists():
+        if name not in known:
+            raise Problem(Code.INVALID, "unknown query parameter", where=f"/{name[:64]}")
+        if len(values) > 1:
+            raise Problem(Code.INVALID, "a query parameter is given once", where=f"/{name}")
+
+
 def _revision() -> int | None:
+    _check_parameters(frozenset({"revision"}))
     return _number("revision", 1, 2**31 - 1) if "revision" in request.args else None
 
 

@@ -1,0 +1,102 @@
+"""Steps 1 to 3 of the way of a record: authenticate, validate, authorise, for each record by itself.
+
+Nothing here touches the store. What comes out is a `Candidate`: as far as the record got, and the problem that stopped
+it, if one did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Final
+
+from hub import policy
+from hub.clock import rfc3339
+from hub.errors import Code, Problem
+from hub.policy import Caller
+from keys import record_signature
+from keys.record_signature import SignedRecord, VerifiedRecord
+from keys.trust_list import Trust, TrustedKey
+from schemas import record as records
+from schemas import strict_json
+from schemas.record import Record
+
+VERIFY_CHUNK: Final = 32
+"""Signatures checked by one thread at a time; those of a smaller push are checked where it arrives."""
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A pushed record on its way: as far as it has got, and what is wrong with it, if anything."""
+
+    digest: str
+    signed: SignedRecord | None = None
+    key: TrustedKey | None = None
+    verified: VerifiedRecord | None = None
+    record: Record | None = None
+    forget_at: str | None = None
+    problem: Problem | None = None
+
+
+def judge_all(
+    caller: Caller, pushed: Sequence[object], trust: Trust, now: datetime, threads: Executor
+) -> list[Candidate]:
+    """Judge every record of a push, step after step: checking signatures leaves the interpreter's lock alone, so
+    that this part, done for itself, runs on all cores."""
+    signed = [_read(each, trust) for each in pushed]
+    if len(signed) <= VERIFY_CHUNK:
+        candidates = [_verify(each) for each in signed]
+    else:
+        parts = [signed[at : at + VERIFY_CHUNK] for at in range(0, len(signed), VERIFY_CHUNK)]
+        chunks = threads.map(lambda part: [_verify(each) for each in part], parts)
+        candidates = [candidate for chunk in chunks for candidate in chunk]
+    return [_admit(caller, each, trust, now) for each in candidates]
+
+
+def _read(pushed: object, trust: Trust) -> Candidate:
+    """Step 1, first half: the form of one record, however broken, and the key that it names."""
+    if not isinstance(pushed, str):
+        digest = sha256(strict_json.dumps(pushed)).hexdigest()
+        return Candidate(digest, problem=Problem(Code.MALFORMED, "a record is a JWS, a string"))
+    try:
+        signed = record_signature.parse(pushed)
+        key = trust.key(signed.kid)
+        if key is None:
+            raise Problem(Code.UNKNOWN_KEY, "the record's key is not in the trust list")
+    except Problem as problem:
+        return Candidate(sha256(pushed.encode()).hexdigest(), problem=problem)
+    return Candidate(signed.digest, signed=signed, key=key)
+
+
+def _verify(candidate: Candidate) -> Candidate:
+    """Step 1, second half: the signature."""
+    if candidate.signed is None or candidate.key is None:
+        return candidate
+    try:
+        candidate.verified = record_signature.verify(candidate.signed, candidate.key.verify_key)
+    except Problem as problem:
+        candidate.problem = problem
+    return candidate
+
+
+def _admit(caller: Caller, candidate: Candidate, trust: Trust, now: datetime) -> Candidate:
+    """Steps 2 and 3: the schema, and the table of rights."""
+    if candidate.verified is None or candidate.key is None:
+        return candidate
+    try:
+        record = candidate.record = records.load(candidate.verified.payload)
+        if record.sender != caller.owner:
+            raise Problem(Code.NOT_ALLOWED, "a system pushes its own city's records", where="/from")
+        agreement = policy.admit(record, candidate.key, trust, now)
+        candidate.forget_at = _forget_at(record, now, agreement.retention_days)
+    except Problem as problem:
+        candidate.problem = problem
+    return candidate
+
+
+def _forget_at(record: Record, now: datetime, retention_days: int) -> str:
+    latest = now + timedelta(days=retention_days)
+    return rfc3339(latest if record.expires_at is None else min(latest, record.expires_at))
