@@ -217,7 +217,9 @@ ROUTED_MEMBERS = st.fixed_dictionaries(
         | st.from_regex(
             r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,7})?(Z|\+[0-9:]{5})"
         ),
-        "id": st.sampled_from([ID, ID[:-1]]) | st.uuids().map(str),
+        "id": st.sampled_from([ID, ID[:-1], ID[1:] + "0", ID[:-1] + "g", ID.replace("-", "0")])
+        | st.uuids().map(str),
+        "digest": st.sampled_from(["0" * 64, "0" * 63 + "G", "-" * 64, "0" * 65, '"' + "0" * 63]),
         "revision": st.integers(-1, 3) | st.integers(10**15 - 2, 10**15 + 2),
         "kind": st.text(alphabet="ab_A9", max_size=66),
         "from": CITIES,
@@ -273,10 +275,13 @@ def test_a_newline_in_an_entry_makes_no_two_of_it() -> None:
     assert form.numberings([good + b"\n", b"\n"]) == [None, None]
 
 
-def test_one_line_out_of_order_spoils_no_other() -> None:
+def test_one_broken_line_spoils_no_other_and_is_not_lost_among_them() -> None:
     good = WRITTEN["accepted"]
     turned = SPELLINGS["cities in another order"](good)
-    assert form.numberings([good, turned, good]) == [numbering(good), None, numbering(good)]
+    no_digest = changed("accepted", digest="0" * 63 + "G")
+    no_id = changed("accepted", id=ID[1:] + "0")
+    for broken in (turned, no_digest, no_id):
+        assert form.numberings([good, broken, good]) == [numbering(good), None, numbering(good)]
 
 
 JSON_VALUES = st.recursive(

@@ -19,30 +19,39 @@ from keys.suite import SigningKey
 
 from .conftest import AT, ORIGIN, EntryMaker, LogFolder
 
+PROCESSES = pytest.mark.parametrize("processes", [1, 2])
+"""On the tests that touch each kind of file; `test_ranges.py` has what lies between ranges."""
 
-def verified(log: LogFolder) -> LogReport:
-    return verify_log(DirReader(log.folder), log.verifier)
+
+def verified(log: LogFolder, processes: int = 1) -> LogReport:
+    return verify_log(DirReader(log.folder), log.verifier, processes=processes)
 
 
-def refusal_of(log: LogFolder) -> Problem:
+def refusal_of(log: LogFolder, processes: int = 1) -> Problem:
     with pytest.raises(Problem) as refusal:
-        verified(log)
+        verified(log, processes)
     return refusal.value
 
 
+@PROCESSES
 @pytest.mark.parametrize("size", [0, 1, 255, 256, 257, 300, 1000])
-def test_an_honest_log_is_found_whole(log: LogFolder, make_entry: EntryMaker, size: int) -> None:
+def test_an_honest_log_is_found_whole(
+    log: LogFolder, make_entry: EntryMaker, size: int, processes: int
+) -> None:
     checkpoint = log.write([make_entry(n) for n in range(1, size + 1)])
-    report = verified(log)
+    report = verified(log, processes)
     assert (report.origin, report.size, report.root) == (ORIGIN, size, checkpoint.root)
     assert report.streams == ({"150600": size} if size else {})
     assert report.types == ({"accepted": size} if size else {})
 
 
-def test_an_honest_log_of_three_levels_is_found_whole(log: LogFolder, make_entry: EntryMaker) -> None:
+@PROCESSES
+def test_an_honest_log_of_three_levels_is_found_whole(
+    log: LogFolder, make_entry: EntryMaker, processes: int
+) -> None:
     log.write([make_entry(n) for n in range(1, 65_800)])
     assert (log.folder / Tile(2, 0, 1).path).exists()
-    assert verified(log).size == 65_799
+    assert verified(log, processes).size == 65_799
 
 
 def test_progress_is_told_to_the_end(log: LogFolder, make_entry: EntryMaker) -> None:
@@ -52,7 +61,8 @@ def test_progress_is_told_to_the_end(log: LogFolder, make_entry: EntryMaker) -> 
     assert told == [(256, 300), (300, 300)]
 
 
-def test_entries_of_every_type_are_counted(log: LogFolder, make_entry: EntryMaker) -> None:
+@PROCESSES
+def test_entries_of_every_type_are_counted(log: LogFolder, make_entry: EntryMaker, processes: int) -> None:
     digest = "cd" * 32
     route: dict[str, Any] = {"id": "00000000-0000-7000-8000-000000000000", "revision": 1, "digest": digest}
     lines = [
@@ -73,15 +83,16 @@ def test_entries_of_every_type_are_counted(log: LogFolder, make_entry: EntryMake
         entry.trust(at=AT, file="agreements.json", version=2, digest=digest),
     ]
     log.write(lines)
-    report = verified(log)
+    report = verified(log, processes)
     assert report.types == {"accepted": 2, "received": 1, "trust": 2, "erased": 1}
     assert report.streams == {"141100": 1, "150600": 3}
 
 
-def test_a_number_left_out_of_a_stream_shows(log: LogFolder, make_entry: EntryMaker) -> None:
+@PROCESSES
+def test_a_number_left_out_of_a_stream_shows(log: LogFolder, make_entry: EntryMaker, processes: int) -> None:
     """The recipient that sees 16 and then 18 knows that 17 was kept from it."""
     log.write([make_entry(n) for n in (*range(1, 17), 18)])
-    refusal = refusal_of(log)
+    refusal = refusal_of(log, processes)
     assert refusal.code is Code.CONFLICT
     assert refusal.detail == "entry 16: the stream of 150600 goes on with 18 instead of 17"
 
@@ -109,20 +120,24 @@ def rebundle(log: LogFolder, number: int, width: int, change: Callable[[list[byt
     log.put(tile, encode_bundle(lines))
 
 
-def test_an_entry_that_was_changed_is_named(log: LogFolder, make_entry: EntryMaker) -> None:
+@PROCESSES
+def test_an_entry_that_was_changed_is_named(log: LogFolder, make_entry: EntryMaker, processes: int) -> None:
     log.write([make_entry(n) for n in range(1, 301)])
     rebundle(log, 1, 44, lambda lines: lines.__setitem__(3, make_entry(260, marking="clear")))
-    refusal = refusal_of(log)
+    refusal = refusal_of(log, processes)
     assert (refusal.code, refusal.detail) == (
         Code.CONFLICT,
         "tile/0/001.p/44 does not hold the hash of entry 259",
     )
 
 
-def test_an_entry_that_was_taken_out_is_noticed(log: LogFolder, make_entry: EntryMaker) -> None:
+@PROCESSES
+def test_an_entry_that_was_taken_out_is_noticed(
+    log: LogFolder, make_entry: EntryMaker, processes: int
+) -> None:
     log.write([make_entry(n) for n in range(1, 301)])
     rebundle(log, 0, 256, lambda lines: lines.pop())
-    assert "tile/entries/000" in refusal_of(log).detail
+    assert "tile/entries/000" in refusal_of(log, processes).detail
 
 
 def forge_first_tile(log: LogFolder, make_entry: EntryMaker) -> bytes:
@@ -134,7 +149,10 @@ def forge_first_tile(log: LogFolder, make_entry: EntryMaker) -> bytes:
     return forged
 
 
-def test_a_forged_tile_below_an_honest_parent_is_refused(log: LogFolder, make_entry: EntryMaker) -> None:
+@PROCESSES
+def test_a_forged_tile_below_an_honest_parent_is_refused(
+    log: LogFolder, make_entry: EntryMaker, processes: int
+) -> None:
     """CVE-2026-56865: Go's TileHashReader left full tiles unchecked against their parents.
 
     In a tree of 300 the root is computed from tiles 1/000.p/1 and 0/001.p/44. Both stay honest, so the root
@@ -144,7 +162,7 @@ def test_a_forged_tile_below_an_honest_parent_is_refused(log: LogFolder, make_en
     log.write([make_entry(n) for n in range(1, 301)])
     forged = forge_first_tile(log, make_entry)
     assert leaf_hash(forged) == log.get(Tile(0, 0))[7 * 32 : 8 * 32]
-    refusal = refusal_of(log)
+    refusal = refusal_of(log, processes)
     assert (refusal.code, refusal.detail) == (
         Code.CONFLICT,
         "tile/1/000.p/1 does not hold the hash of tile/0/000",
@@ -173,34 +191,43 @@ def test_a_forgery_carried_all_the_way_up_meets_the_checkpoint(
     assert "root" in refusal_of(log).detail
 
 
+@PROCESSES
 @pytest.mark.parametrize("tile", [Tile(0, 0), Tile(0, 1), Tile(0, 2, 88), Tile(1, 0, 2)])
-def test_a_bit_changed_in_any_tile_is_named(log: LogFolder, make_entry: EntryMaker, tile: Tile) -> None:
+def test_a_bit_changed_in_any_tile_is_named(
+    log: LogFolder, make_entry: EntryMaker, processes: int, tile: Tile
+) -> None:
     log.write([make_entry(n) for n in range(1, 601)])
     content = bytearray(log.get(tile))
     content[-1] ^= 1
     log.put(tile, bytes(content))
-    refusal = refusal_of(log)
+    refusal = refusal_of(log, processes)
     assert refusal.code is Code.CONFLICT
     assert tile.path in refusal.detail
 
 
-def test_a_tile_that_is_cut_short_or_missing_is_named(log: LogFolder, make_entry: EntryMaker) -> None:
+@PROCESSES
+def test_a_tile_that_is_cut_short_or_missing_is_named(
+    log: LogFolder, make_entry: EntryMaker, processes: int
+) -> None:
     log.write([make_entry(n) for n in range(1, 301)])
     log.put(Tile(1, 0, 1), b"")
-    assert "tile/1/000.p/1 is not 1 hashes long" in refusal_of(log).detail
+    assert "tile/1/000.p/1 is not 1 hashes long" in refusal_of(log, processes).detail
     (log.folder / Tile(1, 0, 1).path).unlink()
-    assert (refusal_of(log).code, refusal_of(log).detail) == (
+    assert (refusal_of(log, processes).code, refusal_of(log, processes).detail) == (
         Code.NOT_FOUND,
         "the log has no file tile/1/000.p/1",
     )
 
 
-def test_a_checkpoint_over_other_entries_is_refused(log: LogFolder, make_entry: EntryMaker) -> None:
+@PROCESSES
+def test_a_checkpoint_over_other_entries_is_refused(
+    log: LogFolder, make_entry: EntryMaker, processes: int
+) -> None:
     log.write([make_entry(n) for n in range(1, 11)])
     log.sign(Checkpoint(ORIGIN, 10, leaf_hash(b"another tree")))
-    assert "root" in refusal_of(log).detail
+    assert "root" in refusal_of(log, processes).detail
     log.sign(Checkpoint(ORIGIN, 0, EMPTY_ROOT))
-    assert verified(log).size == 0  # an older head of the same log is still true
+    assert verified(log, processes).size == 0  # an older head of the same log is still true
 
 
 def test_a_checkpoint_by_another_key_is_refused(
