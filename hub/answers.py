@@ -62,14 +62,18 @@ def contract() -> Iterator[None]:
         raise Problem(Code.MALFORMED, "the node's answer has not the form of the contract") from error
 
 
-def named(problem: Mapping[str, Any]) -> Problem:
+class Refusal(Problem):
+    """A Problem that a node sent, in an answer that it signed: not one that was found here."""
+
+
+def named(problem: Mapping[str, Any]) -> Refusal:
     """The problem that an RFC 9457 object tells of; `internal` for a type that the contract does not have."""
     name = str(problem.get("type", "")).removeprefix("/problems/")
     code = Code(name) if name in list(Code) else Code.INTERNAL
-    return Problem(code, str(problem.get("detail", "")), where=problem.get("where"))
+    return Refusal(code, str(problem.get("detail", "")), where=problem.get("where"))
 
 
-def problem(body: bytes, fields: Mapping[str, str]) -> Problem:
+def problem(body: bytes, fields: Mapping[str, str]) -> Refusal:
     """A refusal as a node sent it, with its Retry-After."""
     with contract():
         refusal = named(strict_json.loads(body))

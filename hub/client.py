@@ -137,14 +137,20 @@ class Client:
             yield from outcomes
 
     def pull(
-        self, cursor: Cursor, *, kind: str | None = None, sender: str | None = None, wait: int = 0
+        self,
+        cursor: Cursor,
+        *,
+        kind: str | None = None,
+        sender: str | None = None,
+        marking: str | None = None,
+        wait: int = 0,
     ) -> Iterator[Arrival]:
         """What is addressed to this key's cities after `cursor`, in log order, each with its receipt.
 
         With `wait` (seconds, 30 at most) one pull is held open at the end, and the iterator ends when nothing
         came; without, it ends with the last record that is there.
         """
-        asked = {"kind": kind, "from": sender}
+        asked = {"kind": kind, "from": sender, "marking": marking}
         filters = {name: value for name, value in asked.items() if value is not None}
         while True:
             query = {
@@ -259,12 +265,18 @@ class Client:
 
     def revisions(self, record_id: str) -> list[Arrival]:
         """All revisions held of a record, each verified; those that were erased are left out."""
-        answer = self._json("GET", f"/v1/records/{record_id}")
-        with answers.contract():
-            checkpoint = self._open(answer["checkpoint"])
-            held = [item for item in answer["items"] if item["record"] is not None]
-        tiles = self._tiles()
-        arrivals = [self._arrival(item, checkpoint, tiles)[0] for item in held]
+        arrivals: list[Arrival] = []
+        after, more = -1, True
+        while more:
+            answer = self._json("GET", f"/v1/records/{record_id}?after={after}")
+            with answers.contract():
+                checkpoint = self._open(answer["checkpoint"])
+                held = [item for item in answer["items"] if item["record"] is not None]
+                before, after, more = after, answer["next"], answer["more"]
+                if more and not (answer["items"] and after > before):
+                    raise Problem(Code.MALFORMED, "the node's pages do not go on")
+            tiles = self._tiles()
+            arrivals += [self._arrival(item, checkpoint, tiles)[0] for item in held]
         if any(arrival.record.id != record_id for arrival in arrivals):
             raise Problem(Code.CONFLICT, "the node answered with another record than was asked for")
         return arrivals
@@ -407,6 +419,7 @@ def _outcome(answer: Mapping[str, Any]) -> Outcome:
         answer.get("digest"),
         answer.get("index"),
         None if problem is None else answers.named(problem),
+        tuple(answer.get("warnings", ())),
     )
 
 

@@ -65,8 +65,8 @@ MEANINGS: dict[Code, Meaning] = {
         401,
         "A signature is missing or does not cover enough",
         "缺少签名或签名覆盖不全",
-        "Sign @method, @target-uri and, with a body, content-digest, with every parameter of section 3.",
-        "请对 @method、@target-uri 以及（有正文时）content-digest 签名，并带齐约定第 3 节的全部参数。",
+        "Sign @method, @target-uri and, with a body, content-digest, with every parameter that /docs names.",
+        "请对 @method、@target-uri 以及（有正文时）content-digest 签名，并带齐 /docs 所列的全部参数。",
     ),
     Code.UNKNOWN_KEY: Meaning(
         401,

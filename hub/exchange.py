@@ -41,6 +41,8 @@ from schemas.limits import CLOCK_SKEW_SECONDS, PAGE_RECORDS, PUSH_RECORDS, TILE_
 from schemas.record import Record
 from schemas.shape import Warning
 
+REFUSALS_NOTED: Final = 100
+"""Of one push, at most so many refusals become entries: the log is for ever, and the push costs little."""
 UNLOGGED: Final = frozenset({Code.BUSY, Code.INTERNAL, Code.REPLAYED, Code.TOO_MANY_REQUESTS, Code.NOT_FOUND})
 """Refusals that say nothing about what the key tried: no entry is made of them."""
 
@@ -62,6 +64,15 @@ class Outcome:
 class Pushed:
     outcomes: list[Outcome]
     checkpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which record is asked for: its id, the sender where two share one, and the revision (None: the newest)."""
+
+    id: str
+    sender: str | None = None
+    revision: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,22 +147,28 @@ class Exchange:
         ]
         committed = self._store.write(
             Job(
-                lambda transaction: [self._accept(transaction, caller, each, now) for each in candidates],
+                lambda transaction: self._accept_all(transaction, caller, candidates, now),
                 _claim(caller),
                 ids,
             )
         )
         return Pushed(committed.result, committed.checkpoint)
 
-    def _accept(
-        self, transaction: Transaction, caller: Caller, candidate: Candidate, now: datetime
-    ) -> Outcome:
-        """Steps 4 and 5 for one candidate, its revision chain included."""
-        try:
-            return self._append(transaction, caller, candidate, now)
-        except Problem as problem:
-            _note_refusal(transaction, caller.kid, problem.code, candidate.digest, now)
-            return Outcome("refused", problem=problem)
+    def _accept_all(
+        self, transaction: Transaction, caller: Caller, candidates: Sequence[Candidate], now: datetime
+    ) -> list[Outcome]:
+        """Steps 4 and 5 for each candidate, its revision chain included."""
+        outcomes: list[Outcome] = []
+        noted = 0
+        for candidate in candidates:
+            try:
+                outcomes.append(self._append(transaction, caller, candidate, now))
+            except Problem as problem:
+                if noted < REFUSALS_NOTED:
+                    _note_refusal(transaction, caller.kid, problem.code, candidate.digest, now)
+                noted += 1
+                outcomes.append(Outcome("refused", problem=problem))
+        return outcomes
 
     def _append(
         self, transaction: Transaction, caller: Caller, candidate: Candidate, now: datetime
@@ -209,7 +226,7 @@ class Exchange:
             committed = self._store.write(Job(lambda _: None, claim))
             return Pulled([], selection.after, False, committed.checkpoint)
         size = self._store.head().size
-        page = self._store.page(wanted)
+        page = self._store.page(wanted, rfc3339(now))
         if not page.items and wait > 0:
             with self.watcher.slot():
                 self._store.write(Job(lambda _: None, claim))
@@ -220,7 +237,7 @@ class Exchange:
                     if left <= 0 or not self.watcher.wait_past(size, left):
                         break
                     size = self._store.head().size
-                    page = self._store.page(wanted)
+                    page = self._store.page(wanted, rfc3339(self._clock()))
             now = self._clock()
         indexes = [item.index for item in page.items]
         committed = self._store.write(
@@ -233,34 +250,40 @@ class Exchange:
             committed.checkpoint,
         )
 
-    def read(self, caller: Caller, record_id: str, now: datetime) -> Pulled:
-        """All revisions held of a record that the caller sent or receives; erased ones without their bytes."""
+    def read(self, caller: Caller, asked: Asked, after: int, now: datetime) -> Pulled:
+        """The revisions after an index of a record that the caller sent or receives, a page at a time.
+
+        Erased ones come without their bytes.
+        """
         self._check(caller, Verb.READ, now)
-        revisions = self._visible(caller, record_id)
-        served = [revision.index for revision in revisions if revision.jws is not None]
+        revisions = [each for each in self._visible(caller, asked) if each.index > after]
+        part = revisions[:PAGE_RECORDS]
+        contents = self._store.contents([each.index for each in part], rfc3339(now))
+        given = [each for each in part if each.index in contents]
+        served = [each.index for each in given if contents[each.index] is not None]
         committed = self._store.write(
             Job(lambda transaction: self._note_served(transaction, caller, served, now), _claim(caller))
         )
         return Pulled(
-            [(revision.index, revision.entry, revision.jws) for revision in revisions],
-            revisions[-1].index,
-            False,
+            [(each.index, each.entry, contents[each.index]) for each in given],
+            given[-1].index if given else after,
+            len(given) < len(revisions),
             committed.checkpoint,
         )
 
-    def prove(self, caller: Caller, record_id: str, revision: int | None, now: datetime) -> Receipt:
-        """The receipt of a revision, the newest where none is named, against the present checkpoint."""
+    def prove(self, caller: Caller, asked: Asked, now: datetime) -> Receipt:
+        """The receipt of a revision against the present checkpoint."""
         self._check(caller, Verb.PROVE, now)
-        wanted = self._revision(self._visible(caller, record_id), revision)
+        wanted = self._wanted(caller, asked)
         self._store.write(Job(lambda _: None, _claim(caller)))
         head = self._store.head()
         proof = tiles.inclusion_proof(wanted.index, head.size, self.tile)
         return Receipt(wanted.entry.encode(), wanted.index, tuple(proof), head.checkpoint)
 
-    def follow(self, caller: Caller, record_id: str, revision: int | None, now: datetime) -> Progress:
-        """How far a revision got, the newest where none is named: for its sender and for auditors."""
+    def follow(self, caller: Caller, asked: Asked, now: datetime) -> Progress:
+        """How far a revision got: for its sender and for auditors."""
         self._check(caller, Verb.FOLLOW, now)
-        wanted = self._revision(self._visible(caller, record_id), revision)
+        wanted = self._wanted(caller, asked)
         if not policy.may_follow(caller, wanted.sender):
             self._refuse(
                 caller,
@@ -269,7 +292,7 @@ class Exchange:
             )
         self._store.write(Job(lambda _: None, _claim(caller)))
         deliveries = self._store.delivery(wanted.index, wanted.digest, _recipients(wanted))
-        return Progress(record_id, wanted.revision, wanted.index, wanted.digest, deliveries)
+        return Progress(asked.id, wanted.revision, wanted.index, wanted.digest, deliveries)
 
     # -- the log -------------------------------------------------------------------------------------
 
@@ -325,7 +348,7 @@ class Exchange:
             for index, line in due:
                 entry = entries.decode(line.encode())
                 assert isinstance(entry, Routed)
-                transaction.erase(index, list(entry.to))
+                transaction.erase(index)
                 transaction.append(
                     entries.erased(at=rfc3339(now), index=index, digest=entry.digest, basis="expired")
                 )
@@ -364,25 +387,29 @@ class Exchange:
             )
         transaction.mark_fetched(sorted(caller.cities), indexes, rfc3339(now))
 
-    def _visible(self, caller: Caller, record_id: str) -> list[Revision]:
-        """The revisions that exist for this caller; none of them is as if there were no such record."""
-        seen = [
-            revision
-            for revision in self._store.revisions(record_id)
-            if policy.may_see(caller, revision.sender, _recipients(revision))
-        ]
+    def _visible(self, caller: Caller, asked: Asked) -> list[Revision]:
+        """The revisions that exist for this caller; none of them is as if there were no such record.
+
+        Two cities may use one id. The caller's own record comes before others', and of those the first in the log,
+        unless the sender is named.
+        """
+        seen = self._store.revisions(asked.id, caller.cities)
+        senders = [each.sender for each in seen]
+        own = [sender for sender in senders if sender in caller.cities]
+        chosen = asked.sender or next(iter([*own, *senders]), None)
+        seen = [each for each in seen if each.sender == chosen]
         if not seen:
             self._store.write(Job(lambda _: None, _claim(caller)))
             raise Problem(Code.NOT_FOUND, "no record of this id for this key")
         return seen
 
-    @staticmethod
-    def _revision(revisions: Sequence[Revision], number: int | None) -> Revision:
-        if number is None:
-            return revisions[-1]
-        for revision in revisions:
-            if revision.revision == number:
-                return revision
+    def _wanted(self, caller: Caller, asked: Asked) -> Revision:
+        seen = self._visible(caller, asked)
+        if asked.revision is None:
+            return seen[-1]
+        for each in seen:
+            if each.revision == asked.revision:
+                return each
         raise Problem(Code.NOT_FOUND, "no such revision of this record")
 
 

@@ -13,7 +13,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from hub.errors import Problem
 from hub.node import Node
 
-FORGET_SECONDS: Final = 600
+FORGET_SECONDS: Final = 60
+REMEMBER_SECONDS: Final = 5
 PRUNE_SECONDS: Final = 60
 FORGET_AT_ONCE: Final = 500
 logger = structlog.get_logger(__name__)
@@ -25,8 +26,9 @@ def schedule(node: Node) -> BackgroundScheduler:
         timezone="Asia/Shanghai",
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
     )
-    scheduler.add_job(lambda: forget(node), "interval", seconds=FORGET_SECONDS, jitter=30, id="forget")
+    scheduler.add_job(lambda: forget(node), "interval", seconds=FORGET_SECONDS, jitter=10, id="forget")
     scheduler.add_job(lambda: prune(node), "interval", seconds=PRUNE_SECONDS, jitter=10, id="prune")
+    scheduler.add_job(lambda: remember(node), "interval", seconds=REMEMBER_SECONDS, id="remember")
     return scheduler
 
 
@@ -45,3 +47,11 @@ def prune(node: Node) -> None:
         node.exchange.prune(node.clock())
     except Problem as problem:
         logger.error("job_failed", job="prune", code=str(problem.code), detail=problem.detail)
+
+
+def remember(node: Node) -> None:
+    """Keep the newest checkpoint outside the database."""
+    try:
+        node.remember()
+    except (Problem, OSError) as error:
+        logger.error("job_failed", job="remember", error=type(error).__name__)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from hub.clock import utc_now
 from hub.config import Config
@@ -49,6 +50,11 @@ class Node:
         self.trust = TrustInForce(config.trust, config.state / "trust", clock)
         self._check_identity(self.trust())
         self.store = Store.open(config.database, config.name, self._sign_checkpoint)
+        try:
+            self._check_history()
+        except Problem:
+            self.store.close()
+            raise
         self.exchange = Exchange(config.name, self.store, self.trust, clock, config.polls)
         self.trust.on_change = self.exchange.log_trust
         self.exchange.log_trust(clock())
@@ -89,6 +95,34 @@ class Node:
             self.exchange.watcher.waiting,
             faults,
         )
+
+    def remember(self) -> None:
+        """Keep the newest checkpoint outside the database, to know an old copy of it by at the next start."""
+        checkpoint = self.store.head().checkpoint
+        written = self._memory.with_name(f"{self._memory.name}.{os.getpid()}")
+        written.write_text(checkpoint)
+        written.replace(self._memory)
+
+    @property
+    def _memory(self) -> Path:
+        return self.config.state / "checkpoint"
+
+    def _check_history(self) -> None:
+        """A database that is older than what this node has published would fork the log.
+
+        Raises: Problem `conflict`, saying how to recover; `unknown-key` for a log of another key.
+        """
+        held = open_checkpoint(self.store.head().checkpoint, self.log_verifier)
+        if not self._memory.exists():
+            return
+        published = open_checkpoint(self._memory.read_text(), self.log_verifier)
+        if held.size < published.size or (held.size == published.size and held.root != published.root):
+            raise Problem(
+                Code.CONFLICT,
+                f"the database holds {held.size} log entries, but this node has published {published.size}: it is an"
+                " old copy, and going on with it would fork the log; put the newest copy in its place"
+                " (docs/operations.md, Backup and restore)",
+            )
 
     @property
     def log_verifier(self) -> VerifierKey:

@@ -15,16 +15,12 @@ from schemas.record import Record
 def check_revision(transaction: Transaction, record: Record) -> None:
     """Only the city that issued revision 1 issues the next, one after the other (wire contract, section 2).
 
-    Another city's record of the same id is known only to those who may see it: to all others the answer is
-    as if there were none, and an id cannot be occupied.
+    Another city's record of the same id is another record: an id cannot be occupied, and nothing is told of it.
     """
     held = transaction.held(record.id)
     own = {revision: each for (sender, revision), each in held.items() if sender == record.sender}
     if record.revision in own:
         raise Problem(Code.CONFLICT, "this id and revision are held with other bytes", where="/revision")
-    foreign = [each for (sender, _), each in held.items() if sender != record.sender]
-    if any(transaction.recipient_of(each.index, record.sender) for each in foreign):
-        raise Problem(Code.NOT_ALLOWED, "another city issued this record and alone revises it", where="/id")
     if record.revision == 1:
         return
     before = own.get(record.revision - 1)
@@ -61,9 +57,14 @@ def acknowledged_by(transaction: Transaction, record: Record) -> str | None:
         for each in transaction.held(record.subject).values()
         if transaction.recipient_of(each.index, record.sender)
     ]
+    if not delivered:
+        return None
     digest: str = record.body["digest"]
-    if delivered and digest not in {each.digest for each in delivered}:
+    senders = {each.sender for each in delivered if each.digest == digest}
+    if not senders:
         raise Problem(
             Code.INVALID, "not the digest of a revision that the sender received", where="/body/digest"
         )
-    return digest if delivered else None
+    if not senders & set(record.recipients):
+        raise Problem(Code.INVALID, "an acknowledgement goes to the city that sent the record", where="/to")
+    return digest

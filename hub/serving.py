@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from granian.constants import Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import MPServer
 
@@ -26,6 +27,9 @@ from hub.errors import Code, Problem
 CONFIG_VARIABLE: Final = "HUB_CONFIG"
 SUPERVISOR_VARIABLE: Final = "HUB_SUPERVISOR"
 LOOK_EVERY_SECONDS: Final = 0.1
+CONNECTIONS: Final = 4096
+"""How many a worker holds open at a time."""
+HEADER_MILLISECONDS: Final = 10_000
 
 
 def serve(path: Path, config: Config) -> None:
@@ -59,7 +63,9 @@ def server(target: str, host: str, port: int, workers: int, threads: int) -> MPS
         workers=workers,
         blocking_threads=threads,
         backlog=1024,
-        backpressure=threads,
+        # Connections cost little and threads are few: who connects and says nothing must not count as a request.
+        backpressure=CONNECTIONS,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS),
         log_level=LogLevels.error,
         respawn_failed_workers=True,
         workers_kill_timeout=10,

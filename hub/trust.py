@@ -39,6 +39,7 @@ class TrustInForce:
         self._stamp = self._read_stamp()
         self._looked = time.monotonic()
         self._trust = self._open(clock())
+        self._untold = False
         self.failure: str | None = None
         """Why the newest repository was not taken, None where it was."""
 
@@ -49,6 +50,7 @@ class TrustInForce:
         """
         if time.monotonic() - self._looked > LOOK_EVERY_SECONDS:
             self._look()
+            self._tell()
         if self._trust.expires_at <= self._clock():
             raise Problem(
                 Code.BUSY,
@@ -67,19 +69,31 @@ class TrustInForce:
             stamp = self._read_stamp()
             if stamp == self._stamp:
                 return
-            self._stamp = stamp
             before = self._trust.targets
             now = self._clock()
             try:
                 self._trust = self._open(now)
             except Problem as problem:
+                # Tried again at the next look: it may be a copy that is still under way.
+                if problem.detail != self.failure:
+                    logger.error("trust_refused", code=str(problem.code), detail=problem.detail)
                 self.failure = problem.detail
-                logger.error("trust_refused", code=str(problem.code), detail=problem.detail)
                 return
-            self.failure = None
-        if self._trust.targets != before:
+            self._stamp, self.failure = stamp, None
+            self._untold = self._untold or self._trust.targets != before
+
+    def _tell(self) -> None:
+        """Have a change noted; where that fails now it is done at a later look, and no request suffers for it."""
+        if not self._untold:
+            return
+        self._untold = False
+        try:
+            self.on_change(self._clock())
+        except Problem as problem:
+            self._untold = True
+            logger.error("trust_not_noted", code=str(problem.code), detail=problem.detail)
+        else:
             logger.info("trust_in_force", targets=[(each.file, each.version) for each in self._trust.targets])
-            self.on_change(now)
 
     def _read_stamp(self) -> tuple[int, int] | None:
         try:

@@ -47,6 +47,8 @@ TAG: Final = "exchange"
 SIGNATURE_FIELD_BYTES: Final = 4096
 """The longest `Signature` or `Signature-Input` that is looked at."""
 NONCE_LENGTH: Final = 256
+FIELDS: Final = frozenset({"signature", "signature-input", "content-digest"})
+"""The header fields that a signature is made of; no other is looked at."""
 PARAMETERS: Final = ("created", "nonce", "keyid", "alg", "tag")
 
 Resolve = Callable[[str], VerifyKey]
@@ -218,6 +220,8 @@ def check_digest(headers: Mapping[str, str], body: bytes) -> None:
     field = _fields(headers).get("content-digest", "")
     if field == content_digest(body):
         return
+    if "sha-256=" not in field:
+        raise Problem(Code.UNSIGNED, "Content-Digest must hold a sha-256")
     try:
         HTTPMessageVerifier.content_digest_class.verify(field, body)
     except HTTPMessageSignaturesException as error:
@@ -315,11 +319,8 @@ class _AnswerVerifier(HTTPMessageVerifier):
             raise Problem(Code.UNSIGNED, "the answer's signature lacks the parameter created")
 
 
-_RELEVANT: Final = frozenset({"signature", "signature-input", "content-digest"})
-
-
 def _fields(headers: Mapping[str, str]) -> dict[str, str]:
-    found = {name.lower(): value for name, value in headers.items() if name.lower() in _RELEVANT}
+    found = {name.lower(): value for name, value in headers.items() if name.lower() in FIELDS}
     for name, value in found.items():
         if len(value) > SIGNATURE_FIELD_BYTES:
             raise Problem(Code.MALFORMED, f"the header field {name} is too long")
@@ -335,7 +336,9 @@ def _problem(error: HTTPMessageSignaturesException, fields: Mapping[str, str]) -
         return Problem(Code.UNSIGNED, "the request carries no Signature and Signature-Input")
     message = str(error)
     if "Malformed" in message or "must be" in message or "Duplicate" in message:
-        return Problem(Code.MALFORMED, f"the signature fields cannot be read: {message[:200]}")
+        return Problem(
+            Code.MALFORMED, "the signature fields cannot be read as RFC 9421 and RFC 8941 have them"
+        )
     if isinstance(error, InvalidSignature) and ("not match" in message or "digest length" in message):
         return Problem(Code.BAD_SIGNATURE, "Content-Digest does not fit the body")
     if "algorithm specified" in message:
@@ -344,4 +347,4 @@ def _problem(error: HTTPMessageSignaturesException, fields: Mapping[str, str]) -
         return Problem(Code.UNSIGNED, "the signature does not cover content-digest")
     if "matching the expected tag or label" in message:
         return Problem(Code.UNSIGNED, f'there is no signature labelled {LABEL} with tag="{TAG}"')
-    return Problem(Code.UNSIGNED, f"the signature does not cover what it must: {message[:200]}")
+    return Problem(Code.UNSIGNED, "the signature does not cover what it must, or covers what is not there")

@@ -45,7 +45,7 @@ MOST_REVISIONS: Final = 2**31 - 1
 MOST_VERSIONS: Final = 2**15 - 1
 
 _JWE_RECIPIENT: Final = Wording(
-    "须为 JWE 的接收方:header 和 encrypted_key",
+    "须为 JWE 的接收方：header 和 encrypted_key",
     "Must be a recipient of a JWE: header and encrypted_key.",
 )
 
@@ -54,7 +54,7 @@ class Salt(Patterned):
     """16 random bytes, base64url without padding; the last character has no stray bits."""
 
     pattern = "[A-Za-z0-9_-]{21}[AQgw]"
-    form = Wording("16 字节的 base64url,不带填充", "16 bytes in base64url without padding")
+    form = Wording("16 字节的 base64url，不带填充", "16 bytes in base64url without padding")
 
 
 class _SealedRecipient(msgspec.Struct, forbid_unknown_fields=True):
@@ -138,7 +138,7 @@ def revisions_follow(record: Mapping[str, Any]) -> Iterator[Breach]:
         yield Breach(
             ("previous",),
             Wording(
-                "第 1 版须为 null,其他各版须为上一版摘要",
+                "第 1 版须为 null，其他各版须为上一版摘要",
                 "Must be null for revision 1 and a digest for any other.",
             ),
         )
@@ -164,7 +164,7 @@ def is_whole_or_withdrawn(record: Mapping[str, Any]) -> Iterator[Breach]:
         if record["body"] is None:
             yield Breach(
                 ("body",),
-                Wording("除非已撤回,须为对象", "Must be an object unless the record is withdrawn."),
+                Wording("除非已撤回，须为对象", "Must be an object unless the record is withdrawn."),
             )
         return
     for name in ("body", "sealed"):
@@ -177,7 +177,7 @@ def seals_nothing(record: Mapping[str, Any]) -> Iterator[Breach]:
     if record["sealed"] is not None and record["withdrawn"] is None:
         yield Breach(
             ("sealed",),
-            Wording("须为 null:该种类没有加密部分", "Must be null: this kind has no sealed part."),
+            Wording("须为 null：该种类没有加密部分", "Must be null: this kind has no sealed part."),
         )
 
 

@@ -127,14 +127,14 @@ def permit_warnings(body: Mapping[str, Any]) -> Iterator[Warning]:
         yield Warning(
             "permit-authority",
             "/body/permit/authority",
-            "单场预计参加人数达到5000人以上的,由设区的市级公安机关许可(《大型群众性活动安全管理条例》第十二条)。",
+            "单场预计参加人数达到5000人以上的，由设区的市级公安机关许可（《大型群众性活动安全管理条例》第十二条）。",
             "With 5,000 or more expected at a session, the city's public security permits (Regulations, art. 12).",
         )
     elif COUNTY_FROM <= expected < CITY_FROM and stated != "county":
         yield Warning(
             "permit-authority",
             "/body/permit/authority",
-            "单场预计参加人数1000人以上不足5000人的,由县级公安机关许可(《大型群众性活动安全管理条例》第十二条)。",
+            "单场预计参加人数1000人以上不足5000人的，由县级公安机关许可（《大型群众性活动安全管理条例》第十二条）。",
             "With 1,000 to under 5,000 expected at a session, the county's public security permits"
             " (Regulations, art. 12).",
         )

@@ -53,7 +53,7 @@ def first_fault(error: ValidationError) -> Fault:
     more = len(found) - 1
     if not more:
         return fault
-    return Fault(fault.where, f"{fault.detail} ({more} more)", f"{fault.zh}(另有 {more} 处)")
+    return Fault(fault.where, f"{fault.detail} ({more} more)", f"{fault.zh}（另有 {more} 处）")
 
 
 def _told(path: _Path, wording: Wording) -> tuple[_Path, Wording]:

@@ -6,21 +6,22 @@ and problem codes are read from where the program reads them.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from hub.errors import MEANINGS, Code
 from schemas import limits
-from schemas.acknowledgement import OUTCOME
-from schemas.fields import TIME_PATTERN, Digest, Division, RecordId
+from schemas.fields import Division, RecordId
 from schemas.json_schema import Json, components, json_schema
 from schemas.kinds import KINDS
 from schemas.markings import MARKINGS
+from schemas.messages import RECORD_PROBLEMS, message_schemas, ref
 
 __all__ = ["components", "json_schema", "openapi"]
 
 CONTRACT_VERSION: Final = "1.0.0"
 
-_ALWAYS: Final = (Code.TOO_MANY_REQUESTS, Code.BUSY, Code.INTERNAL)
+_STORED: Final = (Code.BUSY, Code.INTERNAL)
+"""What an answer that needs the database may be instead."""
 _SIGNED: Final = (
     Code.MALFORMED,
     Code.UNSIGNED,
@@ -29,8 +30,10 @@ _SIGNED: Final = (
     Code.STALE,
     Code.REPLAYED,
     Code.NOT_ALLOWED,
-    *_ALWAYS,
+    *_STORED,
 )
+_PLAIN_HEADERS: Final = ("X-Request-Id",)
+_SIGNATURE_HEADERS: Final = ("Content-Digest", "Signature-Input", "Signature")
 
 
 def openapi(server_url: str) -> Json:
@@ -56,9 +59,10 @@ def openapi(server_url: str) -> Json:
         ],
         "paths": {**_record_paths(), **_public_paths(), **_operation_paths()},
         "components": {
-            "schemas": {**components(), **_message_schemas()},
+            "schemas": {**components(), **message_schemas()},
             "parameters": _parameters(),
-            "responses": {"Problem": _problem_response()},
+            "headers": _headers(),
+            "responses": {"Problem": _problem_response(_PLAIN_HEADERS)},
             "securitySchemes": {
                 "httpSignature": {
                     "type": "apiKey",
@@ -88,23 +92,25 @@ def openapi(server_url: str) -> Json:
 
 
 def _record_paths() -> Json:
-    record_id = _parameter("RecordId")
-    held = (*_SIGNED, Code.NOT_FOUND)
+    record_id, issuer = _parameter("RecordId"), _parameter("IssuingCity")
+    asked = (*_SIGNED, Code.INVALID)
+    held = (*asked, Code.NOT_FOUND)
+    push = _operation(
+        "pushRecords",
+        "Push records; an outcome for each, in order",
+        "records",
+        (*asked, Code.TOO_LARGE, Code.TOO_MANY_REQUESTS),
+        answers=_json("PushAnswer"),
+        body=_json("Push"),
+    )
     return {
         "/v1/records": {
-            "post": _operation(
-                "pushRecords",
-                "Push records; an outcome for each, in order",
-                "records",
-                (*_SIGNED, Code.TOO_LARGE, Code.NO_AGREEMENT),
-                answers=_json("PushAnswer"),
-                body=_json("Push"),
-            ),
+            "post": {**push, "x-record-problems": [str(code) for code in RECORD_PROBLEMS]},
             "get": _operation(
                 "pullRecords",
                 "Pull what is addressed to the caller's cities, in log order",
                 "records",
-                _SIGNED,
+                asked,
                 answers=_json("Page"),
                 parameters=[
                     _parameter(name) for name in ("After", "Limit", "Wait", "KindName", "FromCity", "Marking")
@@ -118,7 +124,7 @@ def _record_paths() -> Json:
                 "records",
                 held,
                 answers=_json("Revisions"),
-                parameters=[record_id],
+                parameters=[record_id, _parameter("After"), issuer],
             )
         },
         "/v1/records/{id}/proof": {
@@ -128,7 +134,7 @@ def _record_paths() -> Json:
                 "records",
                 held,
                 answers=_text(),
-                parameters=[record_id, _parameter("RevisionNumber")],
+                parameters=[record_id, _parameter("RevisionNumber"), issuer],
             )
         },
         "/v1/records/{id}/delivery": {
@@ -138,65 +144,98 @@ def _record_paths() -> Json:
                 "records",
                 held,
                 answers=_json("Delivery"),
-                parameters=[record_id, _parameter("RevisionNumber")],
+                parameters=[record_id, _parameter("RevisionNumber"), issuer],
             )
         },
     }
 
 
 def _public_paths() -> Json:
-    nowhere = (Code.NOT_FOUND, *_ALWAYS)
     octets = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
     any_json = {"application/json": {"schema": {"type": "object"}}}
 
-    def public(name: str, summary: str, tag: str, answers: Json, *parameters: str) -> Json:
+    def public(
+        name: str, summary: str, tag: str, answers: Json, *parameters: str, problems: tuple[Code, ...]
+    ) -> Json:
         return {
             "get": _operation(
                 name,
                 summary,
                 tag,
-                nowhere,
+                (*problems, Code.INTERNAL),
                 answers=answers,
                 parameters=[_parameter(each) for each in parameters],
                 signed=False,
             )
         }
 
-    entries = public("getEntries", "An entry bundle", "log", octets, "TilePath")
-    entries["get"].update(
-        security=[{"httpSignature": []}], responses=_responses(octets, (*_SIGNED, Code.NOT_FOUND))
+    page: Json = {"text/html": {"schema": {"type": "string"}}}
+    missing = (Code.NOT_FOUND,)
+    schema = public(
+        "getSchema",
+        "JSON Schema 2020-12 of a kind of record",
+        "schemas",
+        {"application/schema+json": {"schema": {"type": "object"}}},
+        "KindPath",
+        "VersionPath",
+        problems=(Code.NOT_FOUND, Code.UNKNOWN_KIND),
+    )
+    schema["get"]["responses"] = _signed(schema["get"]["responses"])
+    entries = _operation(
+        "getEntries",
+        "An entry bundle",
+        "log",
+        (*_SIGNED, Code.NOT_FOUND),
+        answers=octets,
+        parameters=[_parameter("TilePath")],
     )
     return {
-        "/v1/schemas/{kind}/{version}": public(
-            "getSchema",
-            "JSON Schema 2020-12 of a kind of record",
+        "/v1/schemas/{kind}/{version}": schema,
+        "/openapi.json": public("getOpenapi", "This document", "schemas", any_json, problems=()),
+        "/docs": public("getDocs", "A readable page", "schemas", page, "Language", problems=()),
+        "/problems/{code}": public(
+            "getProblem",
+            "What a problem's code means and what to do about it",
             "schemas",
-            {"application/schema+json": {"schema": {"type": "object"}}},
-            "KindPath",
-            "VersionPath",
+            page,
+            "ProblemPath",
+            "Language",
+            problems=missing,
         ),
-        "/openapi.json": public("getOpenapi", "This document", "schemas", any_json),
-        "/docs": public(
-            "getDocs", "A readable page", "schemas", {"text/html": {"schema": {"type": "string"}}}
+        "/log/checkpoint": public(
+            "getCheckpoint", "The newest checkpoint, a signed note", "log", _text(), problems=(Code.BUSY,)
         ),
-        "/log/checkpoint": public("getCheckpoint", "The newest checkpoint, a signed note", "log", _text()),
         "/log/tile/{level}/{path}": public(
-            "getTile", "A tile of up to 256 hashes", "log", octets, "TileLevel", "TilePath"
+            "getTile",
+            "A tile of up to 256 hashes",
+            "log",
+            octets,
+            "TileLevel",
+            "TilePath",
+            problems=(Code.MALFORMED, Code.NOT_FOUND, Code.BUSY),
         ),
-        "/log/tile/entries/{path}": entries,
-        "/trust/{path}": public("getTrust", "A file of the TUF repository", "trust", any_json, "TrustPath"),
+        "/log/tile/entries/{path}": {"get": entries},
+        "/trust/{path}": public(
+            "getTrust", "A file of the TUF repository", "trust", any_json, "TrustPath", problems=missing
+        ),
     }
 
 
 def _operation_paths() -> Json:
-    def operated(name: str, summary: str, media: str) -> Json:
-        content = {media: {"schema": {"type": "object" if media == "application/json" else "string"}}}
-        return {"get": _operation(name, summary, "operation", _ALWAYS, answers=content, signed=False)}
+    def operated(name: str, summary: str, content: Json) -> Json:
+        problems = (Code.INTERNAL,)
+        return {"get": _operation(name, summary, "operation", problems, answers=content, signed=False)}
 
+    ready = operated("getReadiness", "Whether the node can take records", _json("Readiness"))
+    ready["get"]["responses"]["503"] = {
+        "description": "It cannot; `faults` says why",
+        "headers": _header_refs(_PLAIN_HEADERS),
+        "content": _json("Readiness"),
+    }
     return {
-        "/healthz": operated("getHealth", "Whether the process lives", "application/json"),
-        "/readyz": operated("getReadiness", "Whether the node can take records", "application/json"),
-        "/metrics": operated("getMetrics", "Prometheus metrics", "text/plain"),
+        "/healthz": operated("getHealth", "Whether the process lives", _json("Liveness")),
+        "/readyz": ready,
+        "/metrics": operated("getMetrics", "Prometheus metrics", _text()),
     }
 
 
@@ -221,115 +260,67 @@ def _operation(
         written["parameters"] = parameters
     if body is not None:
         written["requestBody"] = {"required": True, "content": body}
-    written["responses"] = _responses(answers, problems)
+    responses = _responses(answers, problems)
+    written["responses"] = _signed(responses) if signed else responses
     return written
 
 
 def _responses(answers: Json, problems: tuple[Code, ...]) -> Json:
-    responses: Json = {"200": {"description": "OK", "content": answers}}
+    plain = _header_refs(_PLAIN_HEADERS)
+    responses: Json = {"200": {"description": "OK", "headers": plain, "content": answers}}
     for status in sorted({MEANINGS[code].status for code in problems}):
         codes = [str(code) for code in problems if MEANINGS[code].status == status]
-        responses[str(status)] = {**_problem_response(), "description": ", ".join(codes), "x-problems": codes}
+        waits = status in (MEANINGS[Code.BUSY].status, MEANINGS[Code.TOO_MANY_REQUESTS].status)
+        responses[str(status)] = {
+            **_problem_response((*_PLAIN_HEADERS, *(("Retry-After",) if waits else ()))),
+            "description": ", ".join(codes),
+            "x-problems": codes,
+        }
     responses["default"] = {"$ref": "#/components/responses/Problem"}
     return responses
 
 
-def _problem_response() -> Json:
+def _signed(responses: Json) -> Json:
+    """The same answers, signed by the node (section 3)."""
+    return {
+        status: answer
+        if "$ref" in answer
+        else {**answer, "headers": {**answer["headers"], **_header_refs(_SIGNATURE_HEADERS)}}
+        for status, answer in responses.items()
+    }
+
+
+def _problem_response(headers: tuple[str, ...]) -> Json:
     return {
         "description": "A named refusal (RFC 9457)",
-        "content": {"application/problem+json": {"schema": _ref("Problem")}},
+        "headers": _header_refs(headers),
+        "content": {"application/problem+json": {"schema": ref("Problem")}},
     }
 
 
-def _message_schemas() -> Json:
-    """The bodies of requests and answers that are not records."""
-    index: Json = {"type": "integer", "minimum": 0}
-    text: Json = {"type": "string"}
-    digest = Digest().published()
-    record_id = RecordId().published()
-    time: Json = {"type": "string", "format": "date-time", "pattern": f"^(?:{TIME_PATTERN})$"}
-    jws: Json = {
-        "type": "string",
-        "maxLength": limits.RECORD_BYTES,
-        "description": "JWS in compact serialisation; its payload is one of the record schemas.",
+def _header_refs(names: tuple[str, ...]) -> Json:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _headers() -> Json:
+    described = {
+        "X-Request-Id": "By which the node's operator finds the request in the node's log.",
+        "Content-Digest": "RFC 9530, sha-256, of the bytes of the answer as they travel.",
+        "Signature-Input": (
+            'RFC 9421, label sig1: "@status" "content-digest" and, where the request was signed, '
+            '"signature";key="sig1";req; parameters created, keyid, alg="ed25519", tag="exchange".'
+        ),
+        "Signature": "By the node's key. An answer under /v1 without it is no answer.",
     }
-    entry: Json = {**text, "description": "The exact text of the log entry, to be hashed as it is."}
-    item = _object({"index": index, "entry": entry, "record": jws})
-    held = _object({"index": index, "entry": entry, "record": {**jws, "type": ["string", "null"]}})
-    when: Json = {**time, "type": ["string", "null"]}
-    return {
-        "Push": _object(
-            {"records": {"type": "array", "minItems": 1, "maxItems": limits.PUSH_RECORDS, "items": jws}}
-        ),
-        "PushAnswer": _object(
-            {
-                "outcomes": {
-                    "type": "array",
-                    "items": {"oneOf": [_ref("Stored"), _ref("Refused")]},
-                    "maxItems": limits.PUSH_RECORDS,
-                },
-                "checkpoint": text,
-            }
-        ),
-        "Stored": _object(
-            {
-                "status": {"type": "string", "enum": ["accepted", "duplicate"]},
-                "id": record_id,
-                "digest": digest,
-                "index": index,
-            }
-        ),
-        "Refused": _object({"status": {"const": "refused"}, "problem": _ref("Problem")}),
-        "Page": _object(
-            {
-                "items": {"type": "array", "items": item, "maxItems": limits.PAGE_RECORDS},
-                "next": {"type": "integer", "minimum": -1},
-                "more": {"type": "boolean"},
-                "checkpoint": text,
-            }
-        ),
-        "Revisions": _object(
-            {
-                "items": {
-                    "type": "array",
-                    "items": held,
-                    "description": "`record` is null once a revision was forgotten; its entry stays.",
-                },
-                "checkpoint": text,
-            }
-        ),
-        "Delivery": _object(
-            {
-                "id": record_id,
-                "revision": {"type": "integer", "minimum": 1},
-                "index": index,
-                "digest": digest,
-                "recipients": {"type": "array", "items": _ref("Recipient")},
-            }
-        ),
-        "Recipient": _object(
-            {
-                "city": Division().published(),
-                "status": {"type": "string", "enum": ["pending", "fetched", "acknowledged"]},
-                "at": {**when, "description": "Since when the present status holds."},
-                "fetched_at": when,
-                "outcome": {"type": ["string", "null"], "enum": [*OUTCOME.codes, None]},
-                "acknowledged_at": when,
-            }
-        ),
-        "Problem": {
-            "type": "object",
-            "description": "RFC 9457; `where` is a JSON pointer to what failed validation.",
-            "properties": {
-                "type": {"type": "string", "enum": [f"/problems/{code}" for code in MEANINGS]},
-                "title": text,
-                "status": {"type": "integer"},
-                "detail": text,
-                "where": text,
-            },
-            "required": ["type", "title", "status"],
-        },
+    headers: Json = {
+        name: {"description": words, "required": True, "schema": {"type": "string"}}
+        for name, words in described.items()
     }
+    headers["Retry-After"] = {
+        "description": "Seconds to wait before the same content is signed and sent anew.",
+        "schema": {"type": "integer", "minimum": 0},
+    }
+    return headers
 
 
 def _parameters() -> Json:
@@ -359,7 +350,18 @@ def _parameters() -> Json:
         ),
         "KindName": query("kind", {"type": "string", "enum": names}, "Records of this kind only"),
         "FromCity": query("from", Division().published(), "Records of this city only"),
-        "Marking": query("marking", {"type": "string", "enum": list(MARKINGS)}, "Of this marking only"),
+        "IssuingCity": query(
+            "from", Division().published(), "The city that issued the record, where two cities use one id"
+        ),
+        "Marking": query(
+            "marking",
+            {"type": "string", "enum": list(MARKINGS)},
+            "Of this marking only; the plus of amber+strict is written %2B (unescaped it is taken, too)",
+        ),
+        "Language": query("lang", {"type": "string", "enum": ["zh", "en"]}, "Else that of Accept-Language"),
+        "ProblemPath": path(
+            "code", {"type": "string", "enum": [str(code) for code in MEANINGS]}, "The problem's code"
+        ),
         "KindPath": path("kind", {"type": "string", "enum": names}, "The kind's name"),
         "VersionPath": path("version", whole, "The schema's version"),
         "TileLevel": path(
@@ -374,20 +376,12 @@ def _parameters() -> Json:
     }
 
 
-def _object(properties: dict[str, Any]) -> Json:
-    return {"type": "object", "properties": properties, "required": list(properties)}
-
-
 def _json(name: str) -> Json:
-    return {"application/json": {"schema": _ref(name)}}
+    return {"application/json": {"schema": ref(name)}}
 
 
 def _text() -> Json:
     return {"text/plain": {"schema": {"type": "string"}}}
-
-
-def _ref(name: str) -> Json:
-    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _parameter(name: str) -> Json:

@@ -52,7 +52,7 @@ def loads(text: str | bytes, *, depth: int = JSON_DEPTH) -> Any:
         same = orjson.dumps(value) == raw
     except (orjson.JSONDecodeError, orjson.JSONEncodeError, RecursionError):
         return _loads_slowly(raw, depth)
-    if same and (raw.count(b"{") + raw.count(b"[") <= depth or _depth_within(raw.decode(), depth)):
+    if same and (raw.count(b"{") + raw.count(b"[") <= depth or nested_within(raw.decode(), depth)):
         return value
     return _loads_slowly(raw, depth)
 
@@ -74,7 +74,7 @@ def _loads_slowly(raw: bytes, depth: int) -> Any:
         text = raw.decode("utf-8", "strict")
     except UnicodeDecodeError:
         _refuse("bytes that are not UTF-8")
-    if not _depth_within(text, depth):
+    if not nested_within(text, depth):
         _refuse(f"nesting deeper than {depth}")
     try:
         value = json.loads(
@@ -94,7 +94,7 @@ def _loads_slowly(raw: bytes, depth: int) -> Any:
     return value
 
 
-def _depth_within(text: str, most: int) -> bool:
+def nested_within(text: str, most: int) -> bool:
     """Whether brackets nest at most `most` deep; stops at the first that does not."""
     depth = 0
     for match in _BRACKETS.finditer(text):

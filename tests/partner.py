@@ -65,7 +65,18 @@ CASE_PRIVATE: dict[str, Any] = {
     "summary": "双方就围栏位置发生争执。",
     "parties": [{"role": "applicant", "type": "natural_person", "name": "张某", "phone": "13900000000"}],
 }
-BODIES = {"alert": ALERT, "mediation_case": CASE}
+EVENT: dict[str, Any] = {
+    "name": "2026陕北民歌音乐节",
+    "event_type": "performance",
+    "organiser": "榆林市文化和旅游局",
+    "venue": {"name": "榆林体育中心", "division": "610802"},
+    "sessions": [
+        {"starts_at": "2026-12-12T19:30:00+08:00", "ends_at": "2026-12-12T22:00:00+08:00", "expected": 22000}
+    ],
+    "permit": {"authority": "city", "number": "榆公安许〔2026〕3号", "state": "granted"},
+    "state": "permitted",
+}
+BODIES = {"alert": ALERT, "mediation_case": CASE, "event_security": EVENT}
 
 
 def new_id() -> str:
@@ -204,9 +215,9 @@ class Partner:
 
     def acknowledgement(self, jws: str, outcome: str = "accepted", **changes: Any) -> str:
         held = members_of(jws)
-        others = sorted({held["from"], *held["to"]} - {self.city})
+        others = {"to": sorted({held["from"], *held["to"]} - {self.city}), "subject": held["id"]}
         body = {"digest": wire.digest(jws), "outcome": outcome}
-        return self.record("acknowledgement", others, **{"subject": held["id"], "body": body, **changes})
+        return self.record("acknowledgement", **{**others, "body": body, **changes})
 
     def push(self, *records: Any, **signing: Any) -> list[dict[str, Any]]:
         """The outcomes of a push that is taken as a whole."""

@@ -20,7 +20,17 @@ from adapters.drafts import MEANINGS, Rejection
 from adapters.drafts import Draft as Adapted
 from hub.cli import drafts
 from hub.cli.drafts import Draft
-from hub.cli.options import FOLDER, PRESENT_FILE, parts, profile_option, read_bytes, write_whole
+from hub.cli.faults import Situation, facing
+from hub.cli.options import (
+    FOLDER,
+    PRESENT_FILE,
+    partner,
+    partners,
+    parts,
+    profile_option,
+    read_bytes,
+    write_whole,
+)
 from hub.cli.output import Column, Output, city_names, json_option, pass_output, problem_members
 from hub.cli.push import Batch, Preparation, Sending, acting, send, settled, show
 from hub.cli.words import Group, argument, option
@@ -90,8 +100,17 @@ def adapt() -> None:
     metavar="FILE...",
     help=mark("CAP files, or - for standard input."),
 )
-@option("--from", "sender", required=True, metavar="CODE", help=mark("City that issues the alerts."))
-@option("--to", required=True, callback=parts, metavar="CODES", help=mark("Cities that the alerts are for."))
+@option(
+    "--from",
+    "sender",
+    required=True,
+    callback=partner,
+    metavar="CODE",
+    help=mark("City that issues the alerts."),
+)
+@option(
+    "--to", required=True, callback=partners, metavar="CODES", help=mark("Cities that the alerts are for.")
+)
 @option("--agreement", metavar="ID", help=mark("Agreement under which they flow."))
 @option(
     "--system",
@@ -134,6 +153,12 @@ def cap(
 ) -> None:
     if pushing and (profile is None or agreement is None):
         raise click.UsageError(_("--push needs --as and --agreement."))
+    if not to:
+        raise click.UsageError(_("--to names no city."))
+    if sender in to:
+        raise click.UsageError(_("--to names the city that issues the alerts."))
+    if len(set(to)) != len(to):
+        raise click.UsageError(_("--to names a city twice."))
     units: list[_Unit] = []
     refusals: list[_Refusal] = []
     validity = timedelta(hours=expires_after)
@@ -179,8 +204,13 @@ def _read(file: str, area_codes: Sequence[str], validity: timedelta) -> Iterator
 
 def _push(output: Output, profile: Path, sender: str, units: Sequence[_Unit]) -> list[Sending]:
     with acting(profile) as (who, client):
-        if who.sender() != sender:
-            raise Problem(Code.NOT_ALLOWED, f"the profile speaks for {who.sender()}, --from says {sender}")
+        with facing(Situation.PROFILE):
+            if who.sender() != sender:
+                raise Problem(
+                    Code.INVALID,
+                    f"the profile speaks for {who.sender()}, --from says {sender}",
+                    where="/city",
+                )
         preparations: list[tuple[str, Preparation]] = [(unit.file, _Revision(unit)) for unit in units]
         return send(output, client, preparations)
 

@@ -10,21 +10,30 @@ A draft is JSON with the members of a record that its sender chooses:
    held against that.
 3. What is held already is not sent again: the outcome is `duplicate`. The sealed part cannot be compared, so a
    draft that has one counts as another.
+4. Body and private part are checked before anything is sealed, for nobody could check what is sealed; and all that is
+   wrong is told at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
+from hub.cli.faults import LocalProblem, Situation
 from hub.client import Arrival, Client
 from hub.errors import Code, Problem
 from keys import record_signature
 from schemas import strict_json
+from schemas.faults import Fault, faults
+from schemas.kinds import kind, payload_schema
+
+_ANY_ID: Final = "018f2c3e-7b6a-7c1d-9e2f-000000000000"
+_ANY_SALT: Final = "AAAAAAAAAAAAAAAAAAAAAA"
+"""What stands in a draft's place for members that are made when it is signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +81,8 @@ class _DraftSchema(Schema):
 
 
 def is_draft(content: bytes) -> bool:
-    """Whether a file's content is JSON rather than a signed record, which never begins with a brace."""
-    return content.lstrip()[:1] == b"{"
+    """Whether a file's content is JSON rather than a signed record, which begins with a letter."""
+    return content.lstrip()[:1] in (b"{", b"[", b'"')
 
 
 def read_jws(content: bytes) -> str:
@@ -89,14 +98,14 @@ def read_jws(content: bytes) -> str:
 
 
 def read_draft(content: bytes) -> Draft:
-    """The draft in a file. Raises: Problem `malformed`, or `invalid` with `where`."""
+    """The draft in a file. Raises: Problem `malformed`, or `invalid` with all that is wrong."""
     members = strict_json.loads(content)
+    if not isinstance(members, dict):
+        raise Problem(Code.MALFORMED, "a draft is one JSON object; each record has a file of its own")
     try:
         loaded: dict[str, Any] = _DraftSchema().load(members)
     except ValidationError as error:
-        name, messages = next(iter(error.messages_dict.items()))
-        said = messages[0] if isinstance(messages, list) else "has a wrong item"
-        raise Problem(Code.INVALID, f"the draft: {said}", where=f"/{name}") from error
+        raise _refused(faults(error)) from error
     loaded["id"] = None if loaded["id"] is None else str(loaded["id"])
     return Draft(**{**loaded, "to": tuple(loaded["to"])})
 
@@ -116,6 +125,9 @@ def compose(client: Client, draft: Draft, sender: str, held: Held) -> str | Arri
         raise Problem(Code.INVALID, "the draft names no agreement; add it or --agreement", where="/agreement")
     if not draft.to:
         raise Problem(Code.INVALID, "the draft names no recipients; add them or --to", where="/to")
+    found = list(_faults(draft, sender))
+    if found:
+        raise _refused(found)
     follows = None
     if draft.id is None:
         if draft.revision != 1:
@@ -158,6 +170,49 @@ def compose(client: Client, draft: Draft, sender: str, held: Held) -> str | Arri
     )
 
 
+def _faults(draft: Draft, sender: str) -> Iterator[Fault]:
+    """All that the schemas find wrong with a draft, the private part's as `/private/…`."""
+    known = kind(draft.kind, draft.version)
+    later = draft.revision > 1
+    members = {
+        "id": draft.id or _ANY_ID,
+        "kind": draft.kind,
+        "version": draft.version,
+        "revision": draft.revision,
+        "previous": "0" * 64 if later else None,
+        "from": sender,
+        "to": list(draft.to),
+        "issued_at": "2000-01-01T00:00:00Z",
+        "expires_at": None if draft.expires_at is None else draft.expires_at.isoformat(),
+        "marking": draft.marking,
+        "agreement": draft.agreement,
+        "subject": draft.subject,
+        "withdrawn": draft.withdrawn,
+        "salt": _ANY_SALT,
+        "body": None if draft.body is None else dict(draft.body),
+        "sealed": None,
+    }
+    try:
+        payload_schema(draft.kind, draft.version).load(members)
+    except ValidationError as error:
+        yield from faults(error)
+    if draft.private is None:
+        return
+    if known.private is None or draft.withdrawn is not None:
+        yield Fault("/private", "There is nothing to seal in this record.", "本记录没有加密部分")
+        return
+    try:
+        known.private().load(dict(draft.private))
+    except ValidationError as error:
+        yield from (fault._replace(where=f"/private{fault.where}") for fault in faults(error))
+
+
+def _refused(found: Sequence[Fault]) -> Problem:
+    first = found[0]
+    detail = first.detail if len(found) == 1 else f"{first.detail} ({len(found) - 1} more)"
+    return LocalProblem(Problem(Code.INVALID, detail, where=first.where), Situation.DRAFT, found)
+
+
 def says_the_same(held: Arrival, draft: Draft) -> bool:
     """Whether a record held says what a draft would say, its time and salt aside."""
     record = held.record
@@ -172,9 +227,4 @@ def says_the_same(held: Arrival, draft: Draft) -> bool:
 
 def revisions(client: Client, record_id: str) -> list[Arrival]:
     """What the node holds of a record, oldest first; nothing where it holds none."""
-    try:
-        return sorted(client.revisions(record_id), key=lambda arrival: arrival.record.revision)
-    except Problem as problem:
-        if problem.code is not Code.NOT_FOUND:
-            raise
-        return []
+    return sorted(client.held(record_id), key=lambda arrival: arrival.record.revision)

@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hub.answers import Refusal
 from hub.errors import Code, Meaning, Problem
 from schemas.faults import Fault
 
@@ -34,6 +35,7 @@ class Situation(StrEnum):
     CONFIG = auto()
     STARTING = auto()
     TRUST = auto()
+    CEREMONY = auto()
     REFRESH = auto()
     UNLISTED = auto()
     DRAFT = auto()
@@ -46,6 +48,7 @@ class Situation(StrEnum):
     SEALED = auto()
     LABORATORY = auto()
     RUNNING = auto()
+    IS_ENTRY = auto()
     IS_DRAFT = auto()
     IS_PUSH = auto()
     IS_ANSWER = auto()
@@ -84,26 +87,9 @@ def facing(situation: Situation) -> Iterator[None]:
 
 def told(problem: Problem, situation: Situation) -> Problem:
     """`problem` in the words of a situation, unless a nearer one had its say or a node sent it."""
-    if isinstance(problem, LocalProblem) or sent_by_node(problem):
+    if isinstance(problem, LocalProblem | Refusal):
         return problem
     return LocalProblem(problem, situation)
-
-
-def sent_by_node(problem: Problem) -> bool:
-    """Whether a node sent this refusal in an answer that it signed, rather than this machine having found it.
-
-    The client raises what a node sent where it reads the answer, as it is. What it finds itself comes from further
-    inside, or has a cause; and a node that is busy says for how long.
-    """
-    place = problem.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    if place is None or problem.__cause__ is not None:
-        return False
-    if problem.code is Code.BUSY and problem.retry_after is None:
-        return False
-    frame = place.tb_frame
-    return frame.f_globals.get("__name__") == "hub.client" and frame.f_code.co_name == "_try"
 
 
 def words(situation: str, code: Code) -> Mapping[str, str]:
@@ -111,8 +97,7 @@ def words(situation: str, code: Code) -> Mapping[str, str]:
     table = _tables()[situation]
     found: Mapping[str, str] | str | None = table.get(code)
     if found is None:
-        like = table.get("like")
-        return table if like is None else words(like, code)
+        return table if "like" not in table else {**words(table["like"], code), **table}
     if isinstance(found, str):
         name, _, same_code = found.partition(".")
         return words(name, Code(same_code) if same_code else code)

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from marshmallow import ValidationError
+
 from hub.cli import sheet
+from hub.cli.faults import LocalProblem, Situation, facing
+from hub.cli.likeness import likeness
 from hub.cli.options import PRESENT_FILE, read_bytes
-from hub.cli.output import Output, city_name, city_names, json_option, local, pass_output, problem_members
+from hub.cli.output import (
+    Output,
+    city_name,
+    city_names,
+    fault_line,
+    json_option,
+    local,
+    pass_output,
+    problem_members,
+)
 from hub.cli.words import argument, command, option
 from hub.errors import Code, Problem
 from hub.log import entry as entries
@@ -23,12 +37,15 @@ from keys.files import read_passphrase, read_unseal
 from keys.seal import check_shape, unseal
 from keys.suite import base64url_decode
 from schemas import strict_json
-from schemas.kinds import KINDS, kind, load_private
+from schemas.faults import Fault, faults
+from schemas.kinds import KINDS
 from schemas.labels import label, member_label
 from schemas.record import load
 
 ENVELOPE: Final = ("id", "kind", "revision", "from", "to", "issued_at", "expires_at", "marking", "agreement")
 SHOWN_ENTRIES: Final = 256
+LISTS: Final = (b"[\n", b"[ ", b"[\t", b"[\r")
+"""How a list of JSON objects may begin, which a bundle may not be taken for."""
 
 
 @command(
@@ -49,13 +66,16 @@ def inspect(
     output: Output, *, file: Path, key: Path | None, passphrase_file: Path | None, show_personal: bool
 ) -> None:
     content = read_bytes(file, BUNDLE_BYTES)
-    members, lines = _read(content)
+    with facing(Situation.READING):
+        members, lines = _read(content)
     if key is not None:
-        if members["type"] != "record":
-            raise Problem(Code.INVALID, "only a record has a sealed part")
-        opened = _opened(members["payload"], key, passphrase_file, show_personal)
-        members["unsealed"] = opened
-        lines += [("", ""), (_("Opened"), ""), *_private_lines(members["payload"], opened)]
+        with facing(Situation.SEALED):
+            if members["type"] != "record":
+                raise Problem(Code.INVALID, "only a record has a sealed part")
+            plaintext = _opened(members["payload"], key, passphrase_file)
+        opened = _private(members["payload"], plaintext, show_personal)
+        members |= opened.members()
+        lines += [("", ""), (_("Opened"), ""), *opened.lines(members["payload"])]
     if output.as_json:
         output.json({"verified": False, **members})
         return
@@ -73,13 +93,14 @@ def _read(content: bytes) -> _Read:
         return _receipt(content)
     if b"\n\n\xe2\x80\x94 " in content:
         return _checkpoint(content)
-    if content[:1] == b"{" and content.rstrip(b"\n").endswith(b"}"):
+    if content[:1] == b"{" and likeness(content) is Situation.IS_ENTRY:
         return _entries([content.rstrip(b"\n")], "entry")
-    if content[2:3] == b"{":
+    if content[2:3] == b"{" and content[:2] not in LISTS:
         return _entries(_split(content), "bundle")
-    if content.count(b".") == 2:
+    if content.count(b".") == 2 and content.startswith(b"ey"):
         return _record(content)
-    raise Problem(Code.MALFORMED, "no record, receipt, checkpoint, log entry or bundle of them")
+    nothing = Problem(Code.MALFORMED, "no record, receipt, checkpoint, log entry or bundle of them")
+    raise LocalProblem(nothing, likeness(content))
 
 
 def _record(content: bytes) -> _Read:
@@ -155,28 +176,60 @@ def _sealed_to(sealed: Mapping[str, Any]) -> str:
         return f"✗ {problem.detail}"
 
 
-def _opened(
-    payload: Mapping[str, Any], key: Path, passphrase_file: Path | None, show_personal: bool
-) -> dict[str, Any]:
+def _opened(payload: Mapping[str, Any], key: Path, passphrase_file: Path | None) -> bytes:
     sealed = payload.get("sealed")
     if not isinstance(sealed, dict):
         raise Problem(Code.NOT_FOUND, "the record has no sealed part", where="/sealed")
-    plaintext = unseal(sealed, read_unseal(key, read_passphrase(passphrase_file, os.environ)))
-    known = kind(str(payload.get("kind")), _number(payload.get("version")))
-    private = load_private(known, plaintext)
-    if show_personal or known.private is None:
-        return private
-    hidden: dict[str, Any] = sheet.masked(known.private, private)
-    return hidden
+    with facing(Situation.KEY):
+        opener = read_unseal(key, read_passphrase(passphrase_file, os.environ))
+    return unseal(sealed, opener)
 
 
-def _private_lines(payload: Mapping[str, Any], private: Mapping[str, Any]) -> list[tuple[str, str]]:
+@dataclass(frozen=True, slots=True)
+class _Private:
+    """What a sealed part says, with what is personal in it hidden or not; `fault` where it fits no schema."""
+
+    said: Any
+    fault: str | None
+
+    def members(self) -> dict[str, Any]:
+        return {"unsealed": self.said, "unsealed_fault": self.fault}
+
+    def lines(self, payload: Mapping[str, Any]) -> list[tuple[str, str]]:
+        shown = []
+        if self.fault is not None:
+            shown = [
+                (_("Schema"), f"✗ {self.fault}"),
+                ("", _("It does not fit the schema and is shown as it is.")),
+            ]
+        if not isinstance(self.said, dict):
+            return [*shown, (_("Text"), str(self.said))]
+        known = _kind(payload)
+        shape = None if known is None else known.private
+        return [*shown, *sheet.lines(shape, self.said, str(payload.get("kind")))]
+
+
+def _private(payload: Mapping[str, Any], plaintext: bytes, show_personal: bool) -> _Private:
+    """The opened part; of one that its schema refuses, what is at fault there counts as personal."""
     known = _kind(payload)
-    return list(sheet.lines(None if known is None else known.private, private, str(payload.get("kind"))))
-
-
-def _number(value: Any) -> int:
-    return value if type(value) is int else 0
+    shape = None if known is None else known.private
+    try:
+        value = strict_json.loads(plaintext)
+    except Problem as problem:
+        text = plaintext.decode("utf-8", "replace")
+        return _Private(text if show_personal else sheet.MASK, problem.detail)
+    if shape is None:
+        said = _("the kind has no schema for a sealed part")
+        return _Private(value if show_personal else sheet.MASK, said)
+    found: list[Fault] = []
+    try:
+        shape().load(value)
+    except ValidationError as error:
+        found = faults(error)
+    told = "; ".join(fault_line(fault._asdict()) for fault in found) or None
+    if show_personal:
+        return _Private(value, told)
+    return _Private(sheet.hidden(sheet.masked(shape, value), [fault.where for fault in found]), told)
 
 
 def _receipt(content: bytes) -> _Read:

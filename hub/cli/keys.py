@@ -9,9 +9,11 @@ from typing import Any, Final
 
 import click
 
+from hub.cli.faults import Situation, facing
 from hub.cli.options import FILE, PRESENT_FILE
 from hub.cli.output import Output, json_option, pass_output
 from hub.cli.words import Group, argument, option
+from hub.config import read_config
 from hub.errors import Code, Problem
 from hub.log.note import COSIGNATURE, ED25519, VerifierKey
 from hub.translation import _, mark
@@ -22,6 +24,7 @@ USES: Final = ("sign", "seal", "node", "log", "witness", "audit")
 LISTED: Final = ("sign", "seal", "node", "audit")
 """Uses whose keys stand in the trust list as JWK; `log` and `witness` stand there as verifier keys."""
 _TYPES: Final = {"log": ED25519, "witness": COSIGNATURE}
+CONFIG: Final = "hub.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +78,10 @@ def new(
     name: str | None,
 ) -> None:
     key = generate(use)
-    write_private(out, key, _Passphrase(passphrase_file, no_passphrase).read())
-    _show(output, out, key, use, name)
+    with facing(Situation.KEY):
+        members = _members(out, key, use, name)
+        write_private(out, key, _Passphrase(passphrase_file, no_passphrase).read())
+    _show(output, key, members)
 
 
 @keys.command(help=mark("Show a key's id and its public half."))
@@ -87,13 +92,16 @@ def new(
 @json_option
 @pass_output
 def show(output: Output, file: Path, passphrase_file: Path | None, use: str | None, name: str | None) -> None:
-    key = read_private(file, read_passphrase(passphrase_file, os.environ))
-    _show(output, file, key, use, name)
+    with facing(Situation.KEY):
+        key = read_private(file, read_passphrase(passphrase_file, os.environ))
+        members = _members(file, key, use, name)
+    _show(output, key, members)
 
 
 @keys.command(
     help=mark(
         "Replace a key: make a new one in its place and keep the old one beside it, with its id in the name."
+        "\n\nThe key of a log is not replaced: a new key is a new log."
     )
 )
 @argument("file", type=PRESENT_FILE, help=mark("Key file."))
@@ -112,26 +120,37 @@ def rotate(
     use: str | None,
     name: str | None,
 ) -> None:
-    opening = read_passphrase(passphrase_file, os.environ)
-    old = read_private(file, opening)
-    new_key = generate("sign" if isinstance(old.public, VerifyKey) else "seal")
-    kept = file.with_name(f"{file.stem}-{old.kid}{file.suffix}")
-    made = file.with_name(f"{file.stem}-{new_key.kid}{file.suffix}")
-    if kept.exists():
-        raise Problem(Code.CONFLICT, f"{kept} exists; the old key is not written over it")
-    write_private(made, new_key, _Passphrase(passphrase_file, no_passphrase).read())
-    # The old key is never without a name: it gets its second one before the first is taken over.
-    os.link(file, kept)
-    made.replace(file)
+    use = use or _configured_use(file)
+    with facing(Situation.KEY):
+        old = read_private(file, read_passphrase(passphrase_file, os.environ))
+        _check_use(old, use)
+        with facing(Situation.LOG_KEY):
+            if use == "log":
+                raise Problem(Code.NOT_ALLOWED, f"{file} is the key of a log; nothing was changed")
+        new_key = generate("sign" if isinstance(old.public, VerifyKey) else "seal")
+        members = _members(file, new_key, use, name)
+        passphrase = _Passphrase(passphrase_file, no_passphrase).read()
+        kept = file.with_name(f"{file.stem}-{old.kid}{file.suffix}")
+        made = file.with_name(f"{file.stem}-{new_key.kid}{file.suffix}")
+        if kept.exists():
+            raise Problem(Code.CONFLICT, f"{kept} exists; the old key is not written over it")
+        write_private(made, new_key, passphrase)
+        try:
+            # The old key is never without a name: it gets its second one before the first is taken over.
+            os.link(file, kept)
+            made.replace(file)
+        except OSError as error:
+            made.unlink(missing_ok=True)
+            raise Problem(Code.NOT_ALLOWED, f"{file} cannot be replaced: {error.strerror}") from error
     if output.as_json:
-        output.json({"old": {"kid": old.kid, "file": str(kept)}, "new": _members(file, new_key, use, name)})
+        output.json({"old": {"kid": old.kid, "file": str(kept)}, "new": members})
         return
-    _show(output, file, new_key, use, name)
+    _show(output, new_key, members)
     output.say("")
     output.lines([(_("Old key"), f"{old.kid}"), (_("Kept as"), str(kept))])
     output.say("")
     output.say(_("What to do next:"), style="bold")
-    for number, step in enumerate(_next_steps(new_key), start=1):
+    for number, step in enumerate(_next_steps(new_key, use), start=1):
         output.say(f"{number}. {step}")
 
 
@@ -153,33 +172,71 @@ def read_private(path: Path, passphrase: bytes | None) -> PrivateKey:
             raise refused from None
 
 
-def _next_steps(key: PrivateKey) -> list[str]:
+def _configured_use(file: Path) -> str | None:
+    """What a node's configuration beside the key, or above it, says that the key is for."""
+    for folder in (file.absolute().parent, file.absolute().parent.parent):
+        try:
+            config = read_config(folder / CONFIG)
+        except Problem:
+            continue
+        named = {"node": config.node_key, "log": config.log_key, "witness": config.witness_key}
+        for use, path in named.items():
+            if path.exists() and path.samefile(file):
+                return use
+    return None
+
+
+def _next_steps(key: PrivateKey, use: str | None) -> list[str]:
+    listed = _(
+        "Have the new key added to the trust list beside the old one, and the list signed and published."
+    )
+    if use == "witness":
+        listed = _(
+            "Have its verifier key put in the old one's place in the trust list, signed and published."
+        )
     common = [
-        _("Have the new key added to the trust list beside the old one, and the list signed and published."),
+        listed,
         _(
             "Restart the programs that use this file once the new list is in force; until then put the old key back."
         ),
     ]
-    if isinstance(key.public, VerifyKey):
+    if use is None and isinstance(key.public, VerifyKey):
+        common.insert(
+            0, _("If this was the key of a log, put the old one back: a log keeps its key for good.")
+        )
+    if use == "witness":
+        last = _("Keep the old key no longer than until then: nothing is opened with it.")
+    elif isinstance(key.public, VerifyKey):
         last = _("Then end the old key with not_after; with revoked_at only if it may be in other hands.")
     else:
         last = _("Keep the old key: what was sealed to it opens with nothing else. End it with not_after.")
     return [*common, last]
 
 
-def _show(output: Output, file: Path, key: PrivateKey, use: str | None, name: str | None) -> None:
-    members = _members(file, key, use, name)
-    shown = [(_("File"), str(file)), (_("Key id"), key.kid), (_("Curve"), key.public.jwk["crv"])]
+def _show(output: Output, key: PrivateKey, members: dict[str, Any]) -> None:
+    shown = [(_("File"), members["file"]), (_("Key id"), key.kid), (_("Curve"), key.public.jwk["crv"])]
     shown += [(_("Verifier key"), text) for text in members.get("verifier_keys", {}).values()]
     output.facts(members, shown)
+    if output.as_json:
+        return
+    if members["use"] in _TYPES and "verifier_keys" not in members:
+        said = _(
+            "The trust list names the key of a log or a witness as a verifier key, which needs the node's name: "
+            "hub keys show {file} --use {use} --name NAME"
+        )
+        output.say(said.format(file=members["file"], use=members["use"]), style="bold")
+        return
     output.say(_("For the trust list:"), style="bold")
-    if not output.as_json:
-        output.json(members["trust_list"])
+    output.json(members["trust_list"])
+
+
+def _check_use(key: PrivateKey, use: str | None) -> None:
+    if use is not None and (use == "seal") is isinstance(key.public, VerifyKey):
+        raise Problem(Code.INVALID, f"this key is not one for the use {use}")
 
 
 def _members(file: Path, key: PrivateKey, use: str | None, name: str | None) -> dict[str, Any]:
-    if use is not None and (use == "seal") is isinstance(key.public, VerifyKey):
-        raise Problem(Code.INVALID, f"this key is not one for the use {use}")
+    _check_use(key, use)
     verifiers: dict[str, str] = {}
     if name is not None and isinstance(key.public, VerifyKey):
         wanted = [use] if use in _TYPES else list(_TYPES)

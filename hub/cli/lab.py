@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
 import click
 
-from hub.cli.options import FOLDER, parts
+from hub.cli.faults import Situation, facing
+from hub.cli.options import FOLDER, partners
 from hub.cli.output import Column, Output, city_name, city_names, json_option, listing, pass_output, tick
+from hub.cli.titles import TITLE_MEMBERS, titled
 from hub.cli.words import Group, option
 from hub.clock import utc_now
 from hub.lab import demonstration, running
@@ -46,7 +49,7 @@ _folder = option("--dir", "folder", type=FOLDER, required=True, help=mark("Folde
 )
 @option(
     "--cities",
-    callback=parts,
+    callback=partners,
     default=CITIES,
     show_default=True,
     metavar="CODES",
@@ -60,11 +63,15 @@ _folder = option("--dir", "folder", type=FOLDER, required=True, help=mark("Folde
 @json_option
 @pass_output
 def start(output: Output, folder: Path, nodes: int, cities: tuple[str, ...], database: str | None) -> None:
-    planned = running.read_plan(folder)
-    if planned is None:
-        planned = build(folder, cities, nodes, database, utc_now())
-        running.save_plan(folder, planned)
-    with _until_signalled(), RunningLab(folder, planned) as up:
+    planned = _planned(folder, cities, nodes, database)
+    if len(planned.nodes) > 1:
+        output.warn(
+            _(
+                "Nodes do not exchange with each other yet: each takes records of its own cities, and what is for a "
+                "city of another node is fetched from the sender's node. Nor do they witness each other's logs yet."
+            )
+        )
+    with _until_signalled(), facing(Situation.RUNNING), RunningLab(folder, planned) as up:
         _describe(output, folder, up.lab)
         up.keep_up(lambda name: output.warn(_("Node {name} ended and is started again.").format(name=name)))
 
@@ -74,7 +81,8 @@ def start(output: Output, folder: Path, nodes: int, cities: tuple[str, ...], dat
 @json_option
 @pass_output
 def stop(output: Output, folder: Path) -> None:
-    stopped = running.stop(folder)
+    with facing(Situation.RUNNING):
+        stopped = running.stop(folder)
     said = _("The laboratory has stopped.") if stopped else _("No laboratory is running there.")
     output.facts({"stopped": stopped}, [])
     output.say(said)
@@ -86,12 +94,9 @@ def stop(output: Output, folder: Path) -> None:
 @json_option
 @pass_output
 def demo(output: Output, folder: Path, once: bool) -> None:
-    planned = running.read_plan(folder)
-    if planned is None:
-        planned = build(folder, demonstration.CITIES, NODES, None, utc_now())
-        running.save_plan(folder, planned)
+    planned = _planned(folder, demonstration.CITIES, NODES, None)
     complete = False
-    with _until_signalled(), RunningLab(folder, planned) as up:
+    with _until_signalled(), facing(Situation.RUNNING), RunningLab(folder, planned) as up:
         with output.progress(_("Fetching")) as advance:
             lines = demonstration.demonstrate(up.lab, folder, utc_now(), advance)
         complete = all(line.complete for line in lines)
@@ -105,6 +110,16 @@ def demo(output: Output, folder: Path, once: bool) -> None:
             )
     if not complete:
         sys.exit(1)
+
+
+def _planned(folder: Path, cities: Sequence[str], nodes: int, database: str | None) -> Lab:
+    """The laboratory that a folder holds, or a new one in it."""
+    with facing(Situation.LABORATORY):
+        planned = running.read_plan(folder)
+        if planned is None:
+            planned = build(folder, cities, nodes, database, utc_now())
+            running.save_plan(folder, planned)
+        return planned
 
 
 def _show(output: Output, lines: list[demonstration.Shown]) -> None:
@@ -126,7 +141,7 @@ def _show(output: Output, lines: list[demonstration.Shown]) -> None:
                 "id": line.id,
                 "revision": line.revision,
                 "kind": line.kind,
-                "title": line.title,
+                "title": line.title if output.as_json else _title(line),
                 "from": line.sender,
                 "to": list(line.recipients),
                 "sealed": line.sealed,
@@ -136,6 +151,24 @@ def _show(output: Output, lines: list[demonstration.Shown]) -> None:
             for line in lines
         ],
     )
+
+
+def _title(line: demonstration.Shown) -> str:
+    """What a record is about; in words, where that is a code."""
+    first = TITLE_MEMBERS[line.kind][0]
+    return titled(line.kind, first, line.title)
+
+
+def _program() -> str:
+    """How `hub` is to be typed here: by its name where the shell finds this one, else by its place."""
+    here = Path(sys.argv[0])
+    found = shutil.which("hub")
+    if here.name != "hub" or (found is not None and here.samefile(found)):
+        return "hub"
+    try:
+        return str(here.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(here.absolute())
 
 
 def _each(of_city: Mapping[str, bool | str]) -> str:
@@ -197,8 +230,8 @@ def _describe(output: Output, folder: Path, running_lab: Lab) -> None:
             (_("Profiles"), str(folder / "clients")),
             (_("Trust list"), running_lab.trust),
             (_("Agreements"), ", ".join(each["id"] for each in running_lab.agreements)),
-            (_("Try"), f"hub pull --as {client}"),
-            (_("End"), _("Ctrl-C, or: hub lab stop --dir {folder}").format(folder=folder)),
+            (_("Try"), f"{_program()} pull --as {client}"),
+            (_("End"), _("Ctrl-C, or: {hub} lab stop --dir {folder}").format(hub=_program(), folder=folder)),
         ]
     )
     sys.stdout.flush()

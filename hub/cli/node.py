@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
+from hub.cli.faults import Situation, facing
 from hub.cli.options import FOLDER, PRESENT_FILE
 from hub.cli.output import Output, json_option, pass_output
 from hub.cli.words import command, option
@@ -62,23 +64,28 @@ def init(
     passphrase_file: Path | None,
 ) -> None:
     config, key_folder = folder / CONFIG, folder / KEYS
-    for path in (config, key_folder):
-        if path.exists():
-            raise Problem(Code.CONFLICT, f"{path} exists; a node is never made over another")
     secret = key_folder / PASSPHRASE if passphrase_file is None else passphrase_file.resolve()
+    shown_secret = f"{KEYS}/{PASSPHRASE}" if passphrase_file is None else str(secret)
+    written = _written(name, url, listen, database, shown_secret)
+    with facing(Situation.CONFIG):
+        for path in (config, key_folder):
+            if path.exists():
+                raise Problem(Code.CONFLICT, f"{path} exists; a node is never made over another")
+        _check(written)
     passphrase = secrets.token_urlsafe(32).encode()
     if passphrase_file is not None:
-        passphrase = read_passphrase(passphrase_file, {}) or b""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = folder / f".{CONFIG}.new"
-    shown_secret = f"{KEYS}/{PASSPHRASE}" if passphrase_file is None else str(secret)
-    draft.write_text(_written(name, url, listen, database, shown_secret), encoding="utf-8")
-    try:
-        read_config(draft)
-        made = _make_keys(key_folder, None if passphrase_file else secret, passphrase)
-        os.link(draft, config)
-    finally:
-        draft.unlink()
+        with facing(Situation.KEY):
+            passphrase = read_passphrase(passphrase_file, {}) or b""
+    with facing(Situation.WRITING):
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            made = _make_keys(key_folder, None if passphrase_file else secret, passphrase)
+            draft = folder / f".{CONFIG}.new"
+            draft.write_text(written, encoding="utf-8")
+            os.link(draft, config)
+            draft.unlink()
+        except OSError as error:
+            raise Problem(Code.NOT_ALLOWED, f"{folder} cannot be written: {error.strerror}") from error
     listed = _listed(name, url.rstrip("/"), made, utc_now())
     if output.as_json:
         output.json({"config": str(config.resolve()), "node": listed})
@@ -102,7 +109,31 @@ def init(
     "--config", type=PRESENT_FILE, default=CONFIG, show_default=True, help=mark("Configuration of the node.")
 )
 def serve(config: Path) -> None:
-    serve_node(config, read_config(config))
+    with facing(Situation.CONFIG):
+        read = read_config(config)
+    with facing(Situation.STARTING):
+        serve_node(config, read)
+
+
+_EXPLAINED: Final = {
+    "/name": "a node's name has 2 to 63 lower-case letters, digits, dots and hyphens, such as 610800.exchange",
+    "/url": "--url is an http or https address, such as https://exchange.example.cn",
+    "/listen": "--listen is HOST:PORT, such as 127.0.0.1:8443",
+}
+
+
+def _check(written: str) -> None:
+    """Read a configuration as the node will, before anything is made. Raises: Problem `invalid` with `where`."""
+    with tempfile.TemporaryDirectory(prefix="hub-init-") as folder:
+        draft = Path(folder) / CONFIG
+        draft.write_text(written, encoding="utf-8")
+        try:
+            read_config(draft)
+        except Problem as problem:
+            said = _EXPLAINED.get(problem.where or "")
+            if said is None:
+                raise
+            raise Problem(problem.code, said, where=problem.where) from problem
 
 
 def _written(name: str, url: str, listen: str, database: str, secret: str) -> str:

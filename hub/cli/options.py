@@ -12,7 +12,8 @@ import click
 from hub.cli.faults import Situation, facing
 from hub.cli.words import option
 from hub.errors import Code, Problem
-from hub.translation import mark
+from hub.translation import _, language, mark
+from schemas import divisions
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 FILE: Final = click.Path(path_type=Path, dir_okay=False)
@@ -28,6 +29,31 @@ def parts(_context: click.Context, _parameter: click.Parameter, value: str | Non
     return tuple(
         part.strip() for part in (value or "").replace("\N{FULLWIDTH COMMA}", ",").split(",") if part.strip()
     )
+
+
+def partner(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """A partner city's code. Raises: BadParameter, with those that there are."""
+    if value is not None:
+        _check_partner(value)
+    return value
+
+
+def partners(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """Partner cities' codes, with commas between them. Raises: BadParameter as `partner`."""
+    found = parts(context, parameter, value)
+    for code in found:
+        _check_partner(code)
+    return found
+
+
+def _check_partner(code: str) -> None:
+    if not divisions.is_city(code):
+        known = " ".join(
+            f"{city.code} {divisions.name(city.code, language())}" for city in divisions.CITIES.values()
+        )
+        raise click.BadParameter(
+            _("{code} is no partner city; there are: {known}").format(code=code, known=known)
+        )
 
 
 def profile_option(*, required: bool = True) -> Callable[[Decorated], Decorated]:

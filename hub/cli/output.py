@@ -147,9 +147,13 @@ class Output:
         if self.as_json:
             self.json({"problem": problem_members(problem)})
             return
-        lines = [Text.assemble(("✗ ", "bold red"), (problem.title(language()), "bold")), Text(problem.detail)]
-        if problem.where:
-            lines.append(Text(_("Where: {where}").format(where=problem.where)))
+        lines = [Text.assemble(("✗ ", "bold red"), (problem.title(language()), "bold"))]
+        if isinstance(problem, LocalProblem) and problem.faults:
+            lines += [Text(fault_line(fault._asdict())) for fault in problem.faults]
+        else:
+            lines.append(Text(problem.detail))
+            if problem.where:
+                lines.append(Text(_("Where: {where}").format(where=problem.where)))
         lines.append(Text(_("Next: {step}").format(step=problem.next_step(language()))))
         for line in lines:
             _console(sys.stderr).print(line, soft_wrap=True)
@@ -203,6 +207,12 @@ def problem_members(problem: Problem) -> dict[str, Any]:
     if isinstance(problem, LocalProblem) and problem.faults:
         members["faults"] = [fault._asdict() for fault in problem.faults]
     return members
+
+
+def fault_line(fault: Mapping[str, str]) -> str:
+    """One of several faults: where it is, and what is wrong there."""
+    said = fault["zh"] if language() == "zh" else fault["detail"]
+    return f"{fault['where']}  {said}" if fault["where"] else said
 
 
 def local(moment: datetime | str | None) -> str:

@@ -13,20 +13,24 @@ from typing import Any, Final
 
 import click
 
-from hub.cli.options import FILE, FOLDER, profile_option, write_whole
-from hub.cli.output import Column, Output, city_name, json_option, local, pass_output, tick
+from hub.cli.faults import Situation, facing, told
+from hub.cli.options import FILE, FOLDER, partner, profile_option, write_whole
+from hub.cli.output import Column, Output, city_name, clock, json_option, pass_output, tick
 from hub.cli.push import acting
+from hub.cli.titles import title
 from hub.cli.words import argument, command, option
 from hub.client import Arrival, Client, Cursor
-from hub.errors import Code, Problem
+from hub.errors import Problem
 from hub.profile import Profile
 from hub.translation import _, language, mark
+from schemas.acknowledgement import OUTCOME
+from schemas.kinds import KINDS
 from schemas.labels import label
 from schemas.limits import WAIT_SECONDS
+from schemas.markings import MARKINGS
 
 INBOX: Final = "inbox"
-_TITLES: Final = ("headline", "case_number", "name", "what", "outcome", "event")
-_CODED: Final = {"what": "what", "outcome": "outcome"}
+KINDS_BY_NAME: Final = tuple(sorted({name for name, _version in KINDS}))
 
 
 @command(
@@ -37,8 +41,9 @@ _CODED: Final = {"what": "what", "outcome": "outcome"}
     )
 )
 @profile_option()
-@option("--kind", metavar="KIND", help=mark("Only records of this kind."))
-@option("--from", "sender", metavar="CODE", help=mark("Only records from this city."))
+@option("--kind", type=click.Choice(KINDS_BY_NAME), metavar="KIND", help=mark("Only records of this kind."))
+@option("--from", "sender", callback=partner, metavar="CODE", help=mark("Only records from this city."))
+@option("--marking", type=click.Choice(MARKINGS), help=mark("Only records of this marking."))
 @option(
     "--wait",
     type=click.IntRange(0, WAIT_SECONDS),
@@ -51,7 +56,7 @@ _CODED: Final = {"what": "what", "outcome": "outcome"}
 @option("--cursor", type=FILE, help=mark("File that remembers the place; one beside the profile if none."))
 @option(
     "--ack",
-    type=click.Choice(["received", "accepted", "rejected"]),
+    type=click.Choice(OUTCOME.codes),
     help=mark("Acknowledge each record with this outcome."),
 )
 @json_option
@@ -62,6 +67,7 @@ def pull(
     profile: Path,
     kind: str | None,
     sender: str | None,
+    marking: str | None,
     wait: int,
     out: Path,
     cursor: Path | None,
@@ -70,19 +76,27 @@ def pull(
     rows: list[dict[str, Any]] = []
     refused: Problem | None = None
     with acting(profile) as (who, client):
-        city = who.sender() if ack else None
-        place = cursor or _cursor_file(who, kind, sender)
-        place.parent.mkdir(parents=True, exist_ok=True)
+        with facing(Situation.PROFILE):
+            city = who.sender() if ack else None
+        filters = {
+            name: value
+            for name, value in (("kind", kind), ("sender", sender), ("marking", marking))
+            if value is not None
+        }
+        with facing(Situation.PLACE):
+            place = cursor or _cursor_file(who, filters)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            reached = Cursor(place)
         with output.progress(_("Fetching")) as advance:
             try:
-                for arrival in client.pull(Cursor(place), kind=kind, sender=sender, wait=wait):
+                for arrival in client.pull(reached, wait=wait, **filters):
                     row = _save(out, arrival)
                     rows.append(row)
                     if ack is not None and city is not None:
                         row["acknowledged"] = _acknowledge(client, arrival, ack, city)
                     advance(len(rows), 0)
             except Problem as problem:
-                refused = problem
+                refused = told(problem, Situation.ASKING)
     if refused is not None and (output.as_json or not rows):
         raise refused
     if rows or output.as_json:
@@ -139,20 +153,19 @@ def delivery(output: Output, record: str, profile: Path, revision: int | None) -
             Column("index", mark("Index")),
             Column("city", mark("Recipient"), city_name),
             Column("status", mark("Status"), lambda code: label("delivery", code, language())),
-            Column("fetched_at", mark("Fetched"), local),
-            Column("acknowledged_at", mark("Acknowledged"), local),
+            Column("fetched_at", mark("Fetched"), clock),
+            Column("acknowledged_at", mark("Acknowledged"), clock),
             Column("outcome", mark("Outcome"), lambda code: label("outcome", code, language())),
         ],
         rows,
     )
 
 
-def _cursor_file(profile: Profile, kind: str | None, sender: str | None) -> Path:
-    filters = [f"{name}-{value}" for name, value in (("kind", kind), ("from", sender)) if value is not None]
-    name = "-".join(["cursor", *filters])
-    if not name.replace("-", "").replace("_", "").isalnum():
-        raise Problem(Code.INVALID, "a kind is a name and a city a code")
-    return profile.state / f"{name}.json"
+def _cursor_file(profile: Profile, filters: Mapping[str, str]) -> Path:
+    """The cursor of this choice of filters."""
+    named = {"kind": "kind", "sender": "from", "marking": "marking"}
+    chosen = [f"{named[each]}-{value}" for each, value in filters.items()]
+    return profile.state / f"{'-'.join(['cursor', *chosen])}.json"
 
 
 def _save(folder: Path, arrival: Arrival) -> dict[str, Any]:
@@ -168,7 +181,7 @@ def _save(folder: Path, arrival: Arrival) -> dict[str, Any]:
         "from": record.sender,
         "marking": record.marking,
         "issued_at": record.issued_at.isoformat(),
-        "title": _title(record.body),
+        "title": title(record.kind, record.body),
         "withdrawn": record.withdrawn,
         "verified": True,
         "digest": arrival.digest,
@@ -194,7 +207,7 @@ def _show(output: Output, rows: list[dict[str, Any]], *, acknowledging: bool) ->
         Column("kind", mark("Kind"), lambda code: label("kind", code, language())),
         Column("from", mark("From"), city_name),
         Column("marking", mark("Marking"), _marking),
-        Column("issued_at", mark("Issued"), local),
+        Column("issued_at", mark("Issued"), clock),
         Column("title", mark("Title"), wide=True),
         Column("verified", mark("Verified"), tick),
     ]
@@ -205,16 +218,6 @@ def _show(output: Output, rows: list[dict[str, Any]], *, acknowledging: bool) ->
     output.table("records", columns, rows)
     if rows:
         output.say(_("Saved in {folder}.").format(folder=Path(rows[0]["file"]).parent))
-
-
-def _title(body: Mapping[str, Any] | None) -> str:
-    if body is None:
-        return _("(withdrawn)")
-    for name in _TITLES:
-        value = body.get(name)
-        if isinstance(value, str):
-            return label(_CODED[name], value, language()) if name in _CODED else value
-    return ""
 
 
 def _marking(code: str) -> str:

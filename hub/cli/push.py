@@ -16,8 +16,9 @@ from typing import Any, Final
 import click
 
 from hub.cli import drafts
+from hub.cli.faults import Situation, facing, told
 from hub.cli.options import PRESENT_FILE, parts, profile_option, read_bytes, write_whole
-from hub.cli.output import Column, Output, json_option, pass_output, problem_members
+from hub.cli.output import Column, Output, fault_line, json_option, pass_output, problem_members
 from hub.cli.words import argument, command, option
 from hub.client import Arrival, Client, Outcome
 from hub.clock import utc_now
@@ -67,7 +68,8 @@ def push(
     output: Output, files: tuple[Path, ...], profile: Path, to: tuple[str, ...], agreement: str | None
 ) -> None:
     with acting(profile) as (who, client):
-        sender = who.sender()
+        with facing(Situation.PROFILE):
+            sender = who.sender()
         preparations: list[tuple[str, Preparation]] = [
             (str(name), _File(str(name), sender, to, agreement)) for name in files
         ]
@@ -79,10 +81,18 @@ def push(
 @contextmanager
 def acting(path: Path) -> Iterator[tuple[Profile, Client]]:
     """A profile and its client, closed at the end."""
-    profile = read_profile(path)
-    client = open_client(profile, trust_of(profile, utc_now()), os.environ)
+    with facing(Situation.PROFILE):
+        profile = read_profile(path)
+    with facing(Situation.TRUST):
+        trust = trust_of(profile, utc_now())
+    with facing(Situation.UNLISTED):
+        if profile.node not in trust.nodes:
+            raise Problem(Code.NOT_FOUND, f"the trust list has no node named {profile.node}")
+    with facing(Situation.KEY):
+        client = open_client(profile, trust, os.environ)
     try:
-        yield profile, client
+        with facing(Situation.ASKING):
+            yield profile, client
     finally:
         client.close()
 
@@ -135,16 +145,17 @@ def send(output: Output, client: Client, preparations: Sequence[tuple[str, Prepa
                 except Problem as problem:
                     if problem.code in (Code.BUSY, Code.TOO_MANY_REQUESTS):
                         raise
-                    sending = Sending(name, outcome=Outcome("refused", None, None, None, problem))
+                    local = told(problem, Situation.DRAFT)
+                    sending = Sending(name, outcome=Outcome("refused", None, None, None, local))
                 done.append(sending)
                 if sending.outcome is None:
                     batch.add(sending)
                 advance(len(done), len(preparations))
             batch.flush()
     except Problem:
-        told = [sending for sending in done if sending.outcome is not None]
-        if told and not output.as_json:
-            show(output, told)
+        ended = [sending for sending in done if sending.outcome is not None]
+        if ended and not output.as_json:
+            show(output, ended)
         raise
     return done
 
@@ -165,6 +176,11 @@ def show(output: Output, sendings: Iterable[Sending]) -> bool:
     for row in rows:
         if row["problem"] is not None:
             output.say(f"✗ {row['file']}: {_reason(row['problem'])}", style="red")
+            for fault in row["problem"].get("faults", []):
+                output.say(f"  {fault_line(fault)}", style="red")
+        for warning in row["warnings"]:
+            said = warning["zh"] if language() == "zh" else warning["en"]
+            output.say(f"! {row['file']}: {warning['where']}  {said}", style="yellow")
     return all(row["status"] != "refused" for row in rows)
 
 
@@ -186,13 +202,16 @@ def _row(sending: Sending) -> dict[str, Any]:
         "digest": outcome.digest,
         "index": outcome.index,
         "problem": None if problem is None else problem_members(problem) | {"code": str(problem.code)},
+        "warnings": [dict(warning) for warning in outcome.warnings],
         "jws": None if sending.kept is None else str(sending.kept),
     }
 
 
 def _reason(problem: dict[str, Any]) -> str:
-    where = f" ({problem['where']})" if "where" in problem else ""
     stop = "。" if language() == "zh" else "."
+    if problem.get("faults"):
+        return f"{problem['code']}: {problem['title']}{stop} → {problem['next']}"
+    where = f" ({problem['where']})" if problem.get("where") else ""
     return f"{problem['code']}{where}: {problem['title']}{stop} {problem['detail']} → {problem['next']}"
 
 

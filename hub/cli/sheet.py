@@ -5,7 +5,7 @@ The schema says what is a code, a time, a division, and what is personal; so not
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -42,6 +42,26 @@ def masked(shape: type[Shape], value: Any) -> Any:
         return MASK
     declared = members(shape)
     return {name: _masked_member(declared.get(name), held) for name, held in value.items()}
+
+
+def hidden(value: Any, pointers: Iterable[str]) -> Any:
+    """`value` with what JSON pointers (RFC 6901) lead to hidden, too."""
+    for pointer in pointers:
+        value = _hidden(
+            value, [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
+        )
+    return value
+
+
+def _hidden(value: Any, steps: Sequence[str]) -> Any:
+    if not steps:
+        return MASK
+    step, *rest = steps
+    if isinstance(value, dict) and step in value:
+        return {**value, step: _hidden(value[step], rest)}
+    if isinstance(value, list) and step.isdigit() and int(step) < len(value):
+        return [_hidden(each, rest) if place == int(step) else each for place, each in enumerate(value)]
+    return value
 
 
 def members(shape: type[Shape]) -> dict[str, fields.Field[Any]]:

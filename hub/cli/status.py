@@ -13,8 +13,10 @@ from typing import Any, Final
 import click
 import requests
 
+from hub.cli.faults import Situation, facing
 from hub.cli.options import PRESENT_FILE, profile_option
 from hub.cli.output import Output, json_option, local, pass_output
+from hub.cli.trust_shown import signers, warn_of_expiry
 from hub.cli.words import command, option
 from hub.clock import utc_now
 from hub.config import read_config
@@ -28,7 +30,6 @@ from keys.trust_repository import open_trust_once
 from schemas import strict_json
 from schemas.limits import NOTE_BYTES
 
-WARN_BEFORE: Final = timedelta(days=30)
 ANSWER_SECONDS: Final = 10
 _ANYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 (compared, not bound)
 
@@ -40,6 +41,7 @@ class _Asked:
     name: str
     url: str
     trust: Trust
+    repository: Path
 
 
 @command(
@@ -73,30 +75,31 @@ def status(output: Output, config: Path | None, profile: Path | None) -> None:
         "faults": faults,
     }
     output.facts(members, _shown(members, left))
-    if left < WARN_BEFORE:
-        output.warn(
-            _("The trust repository expires in {days} days: have it renewed and published.").format(
-                days=left.days
-            )
-        )
+    warn_of_expiry(output, asked.repository, signers(asked.repository), now)
     if not ready:
         raise click.exceptions.Exit(1)
 
 
 def _of_config(path: Path, now: datetime) -> _Asked:
-    config = read_config(path)
+    with facing(Situation.CONFIG):
+        config = read_config(path)
     host = _ANYWHERE.get(config.host, config.host)
     address = f"[{host}]" if ":" in host else host
-    return _Asked(config.name, f"http://{address}:{config.port}", open_trust_once(config.trust, now))
+    with facing(Situation.TRUST):
+        trust = open_trust_once(config.trust, now)
+    return _Asked(config.name, f"http://{address}:{config.port}", trust, config.trust)
 
 
 def _of_profile(path: Path | None, now: datetime) -> _Asked:
     assert path is not None
-    profile = read_profile(path)
-    trust = trust_of(profile, now)
-    if profile.node not in trust.nodes:
-        raise Problem(Code.NOT_FOUND, f"the trust list has no node named {profile.node}")
-    return _Asked(profile.node, trust.nodes[profile.node].url, trust)
+    with facing(Situation.PROFILE):
+        profile = read_profile(path)
+    with facing(Situation.TRUST):
+        trust = trust_of(profile, now)
+    with facing(Situation.UNLISTED):
+        if profile.node not in trust.nodes:
+            raise Problem(Code.NOT_FOUND, f"the trust list has no node named {profile.node}")
+    return _Asked(profile.node, trust.nodes[profile.node].url, trust, profile.trust)
 
 
 def _readiness(asked: _Asked) -> dict[str, Any]:

@@ -1,31 +1,32 @@
-"""`hub trust`: the trust repository that the cities sign."""
+"""`hub trust`: the trust repository that the cities sign, and that an operator keeps from expiring."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from hub.cli.faults import Situation, facing
 from hub.cli.options import FOLDER, PRESENT_FILE, PRESENT_FOLDER, read_bytes
-from hub.cli.output import Column, Output, city_names, json_option, listing, local, pass_output, tick
+from hub.cli.output import Output, json_option, local, pass_output
+from hub.cli.trust_shown import members_of, signers, summary, tables, warn_of_expiry
 from hub.cli.words import Group, argument, option
 from hub.clock import utc_now
 from hub.errors import Code, Problem
-from hub.translation import _, language, mark
+from hub.translation import _, mark
 from keys import ceremony
 from keys.files import read_passphrase, read_signing
 from keys.suite import SigningKey
-from keys.trust_list import Trust, TrustedKey
 from keys.trust_repository import METADATA_BYTES, open_trust_once
 from keys.trust_schema import TARGET_BYTES
 from schemas import strict_json
-from schemas.labels import label
 
-WARN_BEFORE: Final = timedelta(days=30)
+TIMESTAMP_DAYS: Final = 7
+SNAPSHOT_DAYS: Final = 30
 
 
 @click.group(cls=Group, help=mark("Make, show and check a trust repository."))
@@ -87,23 +88,22 @@ def init(
     timestamp_key: Path,
     passphrase_file: Path | None,
 ) -> None:
-    passphrase = read_passphrase(passphrase_file, os.environ)
-
-    def opened(paths: Sequence[Path]) -> list[SigningKey]:
-        return [read_signing(path, passphrase) for path in paths]
-
-    targets = ceremony.create(
-        folder,
-        _document(trust_list),
-        _document(agreements),
-        root_keys=opened(root_keys),
-        threshold=threshold,
-        targets_keys=opened(targets_keys or root_keys),
-        targets_threshold=targets_threshold or threshold,
-        snapshot_key=read_signing(snapshot_key, passphrase),
-        timestamp_key=read_signing(timestamp_key, passphrase),
-        now=utc_now(),
-    )
+    for_root = _opened(root_keys, passphrase_file)
+    for_targets = _opened(targets_keys or root_keys, passphrase_file)
+    snapshot, timestamp = _opened((snapshot_key, timestamp_key), passphrase_file)
+    with facing(Situation.CEREMONY):
+        targets = ceremony.create(
+            folder,
+            _document(trust_list),
+            _document(agreements),
+            root_keys=for_root,
+            threshold=threshold,
+            targets_keys=for_targets,
+            targets_threshold=targets_threshold or threshold,
+            snapshot_key=snapshot,
+            timestamp_key=timestamp,
+            now=utc_now(),
+        )
     output.facts(
         {
             "folder": str(folder),
@@ -120,32 +120,95 @@ def init(
                     "Give 1.root.json to every node by a way that you trust; then: hub trust verify {folder}"
                 ).format(folder=folder),
             ),
+            (
+                _("Every day"),
+                _(
+                    "The timestamp holds {days} days. Have a schedule renew it: hub trust refresh {folder} "
+                    "--snapshot-key {snapshot} --timestamp-key {timestamp}"
+                ).format(days=TIMESTAMP_DAYS, folder=folder, snapshot=snapshot_key, timestamp=timestamp_key),
+            ),
         ],
     )
 
 
-@trust.command(help=mark("Show who is in a trust repository and what was agreed."))
+@trust.command(
+    help=mark(
+        "Renew snapshot and timestamp, which expire soonest, over an unchanged trust list: for the operator's schedule."
+        "\n\nPublish the folder afterwards, timestamp.json last. Without --snapshot-key the timestamp alone is renewed."
+    )
+)
+@argument("folder", metavar="DIR", type=PRESENT_FOLDER, help=mark("Folder of the trust repository."))
+@option("--snapshot-key", type=PRESENT_FILE, help=_keys["operator"])
+@option("--timestamp-key", type=PRESENT_FILE, required=True, help=_keys["operator"])
+@option(
+    "--days",
+    type=click.IntRange(1, 366),
+    default=TIMESTAMP_DAYS,
+    show_default=True,
+    metavar="N",
+    help=mark("How long the timestamp holds; the snapshot holds 30 days at least."),
+)
+@option(
+    "--passphrase-file",
+    type=PRESENT_FILE,
+    help=mark("File that holds the keys' passphrase (else HUB_PASSPHRASE)."),
+)
+@json_option
+@pass_output
+def refresh(
+    output: Output,
+    *,
+    folder: Path,
+    snapshot_key: Path | None,
+    timestamp_key: Path,
+    days: int,
+    passphrase_file: Path | None,
+) -> None:
+    now = utc_now()
+    (timestamp,) = _opened([timestamp_key], passphrase_file)
+    expiries = ceremony.Expiries(
+        snapshot=timedelta(days=max(days, SNAPSHOT_DAYS)), timestamp=timedelta(days=days)
+    )
+    with facing(Situation.REFRESH):
+        if snapshot_key is None:
+            ceremony.refresh_timestamp(folder, timestamp, now, expiries)
+        else:
+            (snapshot,) = _opened([snapshot_key], passphrase_file)
+            ceremony.refresh(
+                folder, snapshot_key=snapshot, timestamp_key=timestamp, now=now, expiries=expiries
+            )
+        roles = signers(folder)
+    output.facts(
+        {"folder": str(folder), "roles": [role.members() for role in roles]},
+        [
+            (_("Trust repository"), str(folder)),
+            *(
+                (f"{role.role} v{role.version}", _("until {time}").format(time=local(role.expires_at)))
+                for role in roles
+            ),
+        ],
+    )
+    warn_of_expiry(output, folder, roles, now)
+
+
+@trust.command(help=mark("Show who signs a trust repository, who is in it and what was agreed."))
 @argument("folder", metavar="DIR", type=PRESENT_FOLDER, help=mark("Folder of the trust repository."))
 @json_option
 @pass_output
 def show(output: Output, folder: Path) -> None:
     now = utc_now()
-    found = open_trust_once(folder, now)
+    with facing(Situation.TRUST):
+        found = open_trust_once(folder, now)
+        roles = signers(folder)
     if output.as_json:
-        output.json(_members(found))
+        output.json(members_of(found, roles, now))
         return
-    output.lines(_summary(found))
-    for name, columns, rows in _tables(found):
+    output.lines(summary(found))
+    for name, columns, rows in tables(found, roles, now):
         output.say("")
         output.say(_(name), style="bold underline")
         output.table(name, columns, rows)
-    left = found.expires_at - now
-    if left < WARN_BEFORE:
-        output.warn(
-            _("The trust repository expires in {days} days: have it renewed and published.").format(
-                days=left.days
-            )
-        )
+    warn_of_expiry(output, folder, roles, now)
 
 
 @trust.command(
@@ -160,7 +223,8 @@ def show(output: Output, folder: Path) -> None:
 @pass_output
 def verify(output: Output, folder: Path, root: Path | None) -> None:
     pinned = None if root is None else read_bytes(root, METADATA_BYTES)
-    found = open_trust_once(folder, utc_now(), pinned)
+    with facing(Situation.TRUST):
+        found = open_trust_once(folder, utc_now(), pinned)
     members = {
         "verified": True,
         "root_pinned": root is not None,
@@ -177,153 +241,15 @@ def verify(output: Output, folder: Path, root: Path | None) -> None:
         output.warn(_("Its own root was believed; give --root to check it against the one that you hold."))
 
 
+def _opened(paths: Sequence[Path], passphrase_file: Path | None) -> list[SigningKey]:
+    """The keys in these files, which one passphrase opens."""
+    with facing(Situation.KEY):
+        passphrase = read_passphrase(passphrase_file, os.environ)
+        return [read_signing(path, passphrase) for path in paths]
+
+
 def _document(path: Path) -> dict[str, Any]:
     document = strict_json.loads(read_bytes(path, TARGET_BYTES))
     if not isinstance(document, dict):
         raise Problem(Code.MALFORMED, f"{path}: not a JSON object")
     return document
-
-
-def _summary(found: Trust) -> list[tuple[str, str]]:
-    return [
-        *((each.file, f"v{each.version} {each.digest}") for each in found.targets),
-        (_("Valid until"), local(found.expires_at)),
-        (_("Cosignatures wanted"), str(found.quorum)),
-    ]
-
-
-def _tables(found: Trust) -> list[tuple[str, list[Column], list[Mapping[str, Any]]]]:
-    members = _members(found)
-    listed = [
-        {"owner": owner["name"] if "code" not in owner else owner["code"], **key}
-        for owners in ("cities", "nodes", "auditors")
-        for owner in members[owners]
-        for key in owner["keys"]
-    ]
-    return [
-        (
-            mark("Cities"),
-            [
-                Column("code", mark("Code")),
-                Column("name", mark("Name")),
-                Column("province", mark("Province")),
-                Column("node", mark("Node")),
-            ],
-            members["cities"],
-        ),
-        (
-            mark("Nodes"),
-            [
-                Column("name", mark("Name")),
-                Column("url", mark("Address")),
-                Column("cities", mark("Cities"), city_names),
-            ],
-            members["nodes"],
-        ),
-        (
-            mark("Auditors"),
-            [Column("name", mark("Name")), Column("scope", mark("Scope"), city_names, wide=True)],
-            members["auditors"],
-        ),
-        (
-            mark("Agreements"),
-            [
-                Column("id", mark("Id")),
-                Column("title", mark("Title"), wide=True),
-                Column("parties", mark("Parties"), city_names, wide=True),
-                Column("kinds", mark("Kinds"), _kinds, wide=True),
-                Column("highest_marking", mark("Highest marking"), _marking, wide=True),
-                Column("valid_from", mark("Since"), local),
-                Column("valid_until", mark("Until"), local),
-            ],
-            members["agreements"],
-        ),
-        (
-            mark("Keys"),
-            [
-                Column("owner", mark("Owner")),
-                Column("use", mark("Use")),
-                Column("system", mark("System")),
-                Column("kid", mark("Key id")),
-                Column("not_after", mark("Until"), local),
-                Column("revoked_at", mark("Revoked"), local),
-                Column("valid", mark("Valid now"), tick),
-            ],
-            listed,
-        ),
-    ]
-
-
-def _kinds(names: Sequence[str]) -> str:
-    return listing(label("kind", name, language()) for name in names)
-
-
-def _marking(code: str) -> str:
-    return label("marking", code, language())
-
-
-def _members(found: Trust) -> dict[str, Any]:
-    now = utc_now()
-
-    def listed(keys: Sequence[TrustedKey]) -> list[dict[str, Any]]:
-        return [
-            {
-                "kid": key.kid,
-                "use": key.use,
-                "system": key.system,
-                "kinds": None if key.kinds is None else sorted(key.kinds),
-                "not_before": key.not_before.isoformat(),
-                "not_after": key.not_after.isoformat(),
-                "revoked_at": None if key.revoked_at is None else key.revoked_at.isoformat(),
-                "valid": key.valid_at(now, now),
-            }
-            for key in keys
-        ]
-
-    return {
-        "targets": {
-            target.file: {"version": target.version, "digest": target.digest} for target in found.targets
-        },
-        "expires_at": found.expires_at.isoformat(),
-        "quorum": found.quorum,
-        "cities": [
-            {
-                "code": city.code,
-                "name": city.name,
-                "province": city.province,
-                "node": city.node,
-                "keys": listed(city.keys),
-            }
-            for city in found.cities.values()
-        ],
-        "nodes": [
-            {
-                "name": node.name,
-                "url": node.url,
-                "cities": sorted(found.hosted_by(node.name)),
-                "log": node.log,
-                "witness": node.witness,
-                "keys": listed(node.keys),
-            }
-            for node in found.nodes.values()
-        ],
-        "auditors": [
-            {"name": auditor.name, "scope": sorted(auditor.scope), "keys": listed(auditor.keys)}
-            for auditor in found.auditors.values()
-        ],
-        "agreements": [
-            {
-                "id": each.id,
-                "title": each.title,
-                "parties": sorted(each.parties),
-                "kinds": sorted(each.kinds),
-                "purpose": each.purpose,
-                "legal_basis": each.legal_basis,
-                "highest_marking": each.highest_marking,
-                "retention_days": each.retention_days,
-                "valid_from": each.valid_from.isoformat(),
-                "valid_until": each.valid_until.isoformat(),
-            }
-            for each in found.agreements.values()
-        ],
-    }

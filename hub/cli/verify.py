@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
+from hub.cli.faults import Situation, facing, told
 from hub.cli.options import PRESENT_FILE, PRESENT_FOLDER, read_bytes
 from hub.cli.output import Output, city_name, city_names, json_option, local, pass_output, problem_members
 from hub.cli.words import argument, command, option
@@ -57,6 +58,11 @@ LOG_STEPS: Final = {
     3: mark("Every tile holds the hashes of what is below it"),
     4: mark("All entries together hash to the root that the checkpoint names"),
 }
+
+
+UNWITNESSED_RECORD: Final = RECORD_STEPS | {6: mark("Witnesses' cosignatures: none were asked for")}
+UNWITNESSED_LOG: Final = LOG_STEPS | {1: mark("The checkpoint is signed by the log")}
+"""The same where `--quorum` asks for none, so that nobody reads of witnesses who were not there."""
 
 
 @dataclass
@@ -118,7 +124,8 @@ def verify(
     if (source is None) == (record is None) or (record is None) != (receipt is None):
         raise click.UsageError(_("Give a record and its receipt, or --log."))
     pinned = None if root is None else read_bytes(root, METADATA_BYTES)
-    trust = open_trust_once(repository, utc_now(), pinned)
+    with facing(Situation.TRUST):
+        trust = open_trust_once(repository, utc_now(), pinned)
     if record is not None and receipt is not None:
         _verify_record(output, record, receipt, trust, quorum)
         return
@@ -126,17 +133,19 @@ def verify(
     log_of, client = _find(source, node, trust, key, passphrase_file)
     reader: LogReader = client or DirReader(Path(source))
     with closing(client) if client is not None else nullcontext():
-        _verify_log(output, reader, log_of or _origin(reader), trust, quorum)
+        with facing(Situation.LOG):
+            name = log_of or _origin(reader)
+        _verify_log(output, reader, name, trust, quorum)
 
 
 def _verify_record(output: Output, record: Path, receipt: Path, trust: Trust, quorum: int | None) -> None:
-    steps = _Steps(RECORD_STEPS)
+    steps = _Steps(RECORD_STEPS if quorum else UNWITNESSED_RECORD)
     try:
         jws = _ascii(read_bytes(record, RECORD_BYTES + 2)).strip()
         proof = read_bytes(receipt, RECEIPT_LENGTH)
         verdict = verify_record(jws, proof, trust, quorum=quorum or 0, passed=steps.passed.add)
     except Problem as problem:
-        _fail(output, steps, problem)
+        _fail(output, steps, told(problem, Situation.RECORD))
     if output.as_json:
         output.json({"verified": True, "steps": steps.members(), **_record_members(verdict, trust, quorum)})
         return
@@ -148,11 +157,12 @@ def _verify_record(output: Output, record: Path, receipt: Path, trust: Trust, qu
 
 
 def _verify_log(output: Output, reader: LogReader, name: str, trust: Trust, quorum: int | None) -> None:
-    if name not in trust.nodes:
-        raise Problem(Code.UNKNOWN_KEY, f"the trust list has no node named {name}")
+    with facing(Situation.UNLISTED):
+        if name not in trust.nodes:
+            raise Problem(Code.UNKNOWN_KEY, f"the trust list has no node named {name}")
     log = VerifierKey.parse(trust.nodes[name].log)
     witnesses = [VerifierKey.parse(each.witness) for each in trust.nodes.values() if each.name != name]
-    steps = _Steps(LOG_STEPS)
+    steps = _Steps(LOG_STEPS if quorum else UNWITNESSED_LOG)
     try:
         with output.progress(_("Checking entries")) as advance:
             report = verify_log(
@@ -165,7 +175,7 @@ def _verify_log(output: Output, reader: LogReader, name: str, trust: Trust, quor
                 passed=steps.passed.add,
             )
     except Problem as problem:
-        _fail(output, steps, problem)
+        _fail(output, steps, told(problem, Situation.LOG))
     if output.as_json:
         output.json({"verified": True, "steps": steps.members(), **_log_members(report, trust, quorum)})
         return
@@ -184,19 +194,24 @@ def _find(
         return node, None
     url = source.rstrip("/")
     name = node or next((each.name for each in trust.nodes.values() if each.url.rstrip("/") == url), None)
-    if name is None:
-        raise Problem(Code.NOT_FOUND, "the trust list has no node at this address; name one with --node")
-    if key is None:
-        raise Problem(
-            Code.UNSIGNED,
-            "a node shows its log's entries to auditors only: give the auditor's key with --key",
-        )
+    with facing(Situation.UNLISTED):
+        if name is None:
+            raise Problem(Code.NOT_FOUND, "the trust list has no node at this address; name one with --node")
+        if name not in trust.nodes:
+            raise Problem(Code.NOT_FOUND, f"the trust list has no node named {name}")
+    with facing(Situation.AUDITOR):
+        if key is None:
+            raise Problem(
+                Code.UNSIGNED,
+                "a node shows its log's entries to auditors only: give the auditor's key with --key",
+            )
     # A folder needs nothing of these, and waits for none of them to load.
     from hub.client import Client  # noqa: PLC0415
     from hub.profile import reached_at  # noqa: PLC0415
     from keys.files import read_passphrase, read_signing  # noqa: PLC0415
 
-    signer = read_signing(key, read_passphrase(passphrase_file, os.environ))
+    with facing(Situation.KEY):
+        signer = read_signing(key, read_passphrase(passphrase_file, os.environ))
     return name, Client(reached_at(trust, name, url), name, signer)
 
 
@@ -231,6 +246,8 @@ def _conclude(output: Output, cosignatures: Sequence[Cosignature], trust: Trust,
     said = _("{found} cosignatures; the cities agreed on {wanted}.").format(
         found=len(cosignatures), wanted=trust.quorum
     )
+    if not wanted and not cosignatures:
+        said = _("No cosignatures, and none are asked for: the log's own word stands for it.")
     if len(cosignatures) < wanted:
         output.say(f"! {said}", style="yellow")
         output.say(

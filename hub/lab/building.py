@@ -213,7 +213,7 @@ class _Builder:
         since = datetime(year, 1, 1, tzinfo=LOCAL_TIME)
         common = {
             "purpose": "联调测试",
-            "legal_basis": "实验环境,无法律效力",
+            "legal_basis": "实验环境，无法律效力",
             "highest_marking": "amber",
             "retention_days": 365,
             "valid_from": since.isoformat(timespec="seconds"),
@@ -223,14 +223,14 @@ class _Builder:
         return [
             {
                 "id": f"all-{year}",
-                "title": "全体城市协作协议(实验)",
+                "title": "全体城市协作协议（实验）",
                 "parties": cities,
                 "kinds": kinds,
                 **common,
             },
             {
                 "id": f"pair-{year}",
-                "title": "两市预警协议(实验)",
+                "title": "两市预警协议（实验）",
                 "parties": cities[:2],
                 "kinds": ["alert"],
                 **common,

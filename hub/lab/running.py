@@ -104,7 +104,13 @@ class RunningLab:
                 told(name)
                 self._start(name)
             if died:
-                self._wait_ready()
+                try:
+                    self._wait_ready()
+                except Problem as problem:
+                    # A full disk, say: tried again until it works or somebody ends the lab.
+                    told(f"{', '.join(died)} ({problem.detail})")
+                    time.sleep(1)
+                    continue
                 self._describe()
             time.sleep(0.1)
 

@@ -5,19 +5,21 @@
 3. If anything else goes wrong before the commit, roll back and apply each job alone, so that only the one
    at fault fails.
 4. Commit, then answer. If the commit itself fails nobody can know whether it holds: all are told `busy`,
-   and a retry gives the stored outcome.
+   and a retry gives the stored outcome. All are told so at once, too, where no transaction can be begun.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import structlog
+from sqlalchemy import Connection, RootTransaction
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub.errors import Code, Problem
@@ -52,8 +54,8 @@ class _Queued:
     future: Future[Committed[Any]] = field(default_factory=Future)
 
 
-class _CommitFailedError(Exception):
-    """The database failed at the commit, with an outcome that nobody knows."""
+class _UnwritableError(Exception):
+    """The database cannot be written now, whoever asks; or a commit failed, with an outcome that nobody knows."""
 
 
 class Appender:
@@ -112,7 +114,7 @@ class Appender:
     def _serve(self, batch: list[_Queued]) -> None:
         try:
             results, checkpoint = self._transact(batch)
-        except _CommitFailedError:
+        except _UnwritableError:
             for queued in batch:
                 queued.future.set_exception(_busy())
         except Exception as error:
@@ -129,8 +131,7 @@ class Appender:
                     queued.future.set_result(Committed(result, checkpoint))
 
     def _transact(self, batch: list[_Queued]) -> tuple[list[Any], str]:
-        with self._database.turn(), self._database.writer.connect() as connection:
-            begun = connection.begin()
+        with self._begun() as (connection, begun):
             try:
                 transaction = Transaction(connection)
                 transaction.prepare(
@@ -148,8 +149,21 @@ class Appender:
                 # The connection may still be inside its transaction, and hold the lock: it is not used again.
                 connection.invalidate()
                 logger.error("commit_failed", error=type(error).__name__)
-                raise _CommitFailedError from error
+                raise _UnwritableError from error
         return results, checkpoint
+
+    @contextmanager
+    def _begun(self) -> Iterator[tuple[Connection, RootTransaction]]:
+        """A transaction of this process's turn. Where none can be had, each job alone would wait for it in vain."""
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._database.turn())
+                connection = held.enter_context(self._database.writer.connect())
+                begun = connection.begin()
+            except (SQLAlchemyError, OSError, Problem) as error:
+                logger.error("write_impossible", error=type(error).__name__)
+                raise _UnwritableError from error
+            yield connection, begun
 
 
 def _apply(job: Job[Any], transaction: Transaction) -> Any:
@@ -166,7 +180,7 @@ def _busy() -> Problem:
 
 
 def _named(error: Exception) -> Exception:
-    if isinstance(error, SQLAlchemyError):
+    if isinstance(error, SQLAlchemyError | OSError):
         logger.error("write_failed", error=type(error).__name__)
         return _busy()
     return error

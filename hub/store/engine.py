@@ -11,9 +11,10 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 
@@ -22,7 +23,7 @@ from hub.errors import Code, Problem
 SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
-    "PRAGMA busy_timeout=10000",
+    "PRAGMA busy_timeout=3000",
     "PRAGMA temp_store=MEMORY",
     "PRAGMA cache_size=-32768",  # KiB: the index on ids, which may be random, stays in memory longer
     "PRAGMA wal_autocheckpoint=8000",  # pages: pages that many commits touch are written back once
@@ -50,22 +51,47 @@ class Turn:
 class Database:
     """The two engines of one database: `reader` for questions, `writer` for the one who writes."""
 
-    def __init__(self, reader: Engine, writer: Engine, turn: Turn | None) -> None:
+    def __init__(self, reader: Engine, writer: Engine, file: Path | None) -> None:
         self.reader = reader
         self.writer = writer
-        self._turn = turn
+        self._turn = None if file is None else Turn(file.with_name(file.name + ".turn"))
+        self._file = file
+        self._opened = None if file is None else _identity(file)
 
     @property
     def is_sqlite(self) -> bool:
         return self.writer.dialect.name == "sqlite"
 
-    def turn(self) -> AbstractContextManager[None]:
-        """Hold this while writing."""
-        return self._turn() if self._turn is not None else nullcontext()
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Hold this while writing.
+
+        Raises: Problem `busy` where the file is no longer the one that was opened.
+        """
+        with self._turn() if self._turn is not None else nullcontext():
+            self.check()
+            yield
+
+    def check(self) -> None:
+        """Notice a file that was moved or replaced: what is written to it nobody would find again.
+
+        Raises: Problem `busy`.
+        """
+        if self._file is not None and _identity(self._file) != self._opened:
+            # Whoever asks gets to read this: it does not say where the file is.
+            raise Problem(Code.BUSY, "the database's file was moved, replaced or deleted", retry_after=60)
 
     def close(self) -> None:
         self.reader.dispose()
         self.writer.dispose()
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def open_database(url: str) -> Database:
@@ -97,9 +123,12 @@ def parse_url(url: str) -> URL:
 
 
 def _open_sqlite(url: URL) -> Database:
-    path = Path(url.database or "")
-    reader = create_engine(url, pool_size=8, max_overflow=32, hide_parameters=True)
-    writer = create_engine(url, pool_size=1, max_overflow=0, hide_parameters=True)
+    path = Path(url.database or "").resolve()
+    path.touch(mode=0o600)
+    # Nobody but this line makes the file: where it is gone, a new connection must not find an empty one.
+    held = url.set(database=f"file:{quote(str(path))}").update_query_dict({"mode": "rw", "uri": "true"})
+    reader = create_engine(held, pool_size=8, max_overflow=8, hide_parameters=True)
+    writer = create_engine(held, pool_size=1, max_overflow=0, hide_parameters=True)
 
     def prepare(connection: Any, _record: Any) -> None:
         # The driver must not begin transactions of its own accord: the `begin` events below do.
@@ -111,10 +140,10 @@ def _open_sqlite(url: URL) -> Database:
         event.listen(engine, "connect", prepare)
     event.listen(reader, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     event.listen(writer, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-    return Database(reader, writer, Turn(path.with_name(path.name + ".turn")))
+    return Database(reader, writer, path)
 
 
 def _open_postgresql(url: URL) -> Database:
-    reader = create_engine(url, pool_size=8, max_overflow=32, pool_pre_ping=True, hide_parameters=True)
+    reader = create_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True, hide_parameters=True)
     writer = create_engine(url, pool_size=1, max_overflow=1, pool_pre_ping=True, hide_parameters=True)
     return Database(reader, writer, None)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, Select, and_, select, union
+from sqlalchemy import Connection, Select, and_, or_, select, union
 
 from hub.store.tables import acknowledgements, deliveries, entries, log_head, records, tiles
 from hub.store.transaction import id_bytes
@@ -43,7 +43,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A revision as held; `jws` is None once it was erased."""
+    """A revision as held, without its bytes."""
 
     index: int
     revision: int
@@ -51,7 +51,6 @@ class Revision:
     sender: str
     kind: str
     entry: str
-    jws: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,28 +78,42 @@ def head(connection: Connection) -> Head:
     return Head(row.origin, row.size, bytes(row.frontier), row.checkpoint)
 
 
-def page(connection: Connection, selection: Selection) -> Page:
-    """One page. Ends early, with `more`, before it grows past `PAGE_BYTES`."""
-    items: list[Item] = []
-    weight = 0
-    rows = connection.execution_options(stream_results=True, yield_per=100).execute(
-        _page_query(selection, selection.limit + 1)
-    )
-    with rows:
-        for index, entry, jws in rows:
-            weight += len(entry) + len(jws)
-            if len(items) == selection.limit or (items and weight > limits.PAGE_BYTES):
-                return Page(items, more=True)
-            items.append(Item(index, entry, jws))
-    return Page(items, more=False)
+def page(connection: Connection, selection: Selection, at: str) -> Page:
+    """One page, as of the time `at` (RFC 3339). Ends early, with `more`, before it grows past `PAGE_BYTES`.
+
+    What is erased, or due to be, is passed over; a page is empty only at the end.
+    """
+    reach = selection.limit
+    while True:
+        items: list[Item] = []
+        weight, rows, last = 0, 0, selection.after
+        found = connection.execution_options(stream_results=True, yield_per=100).execute(
+            _page_query(selection, reach + 1)
+        )
+        with found:
+            for index, forget_at, entry, jws in found:
+                if len(items) == selection.limit:
+                    return Page(items, more=True)
+                rows, last = rows + 1, index
+                if jws is None or (forget_at is not None and forget_at <= at):
+                    continue
+                weight += len(entry) + len(jws)
+                if items and weight > limits.PAGE_BYTES:
+                    return Page(items, more=True)
+                items.append(Item(index, entry, jws))
+        more = rows > reach
+        if items or not more:
+            return Page(items, more)
+        # A short page must not step over a long past in short steps.
+        selection, reach = replace(selection, after=last), limits.PAGE_RECORDS
 
 
-def _page_query(selection: Selection, limit: int) -> Select[int, str, str]:
+def _page_query(selection: Selection, limit: int) -> Select[int, str | None, str, str | None]:
     # Each city's part is cut by itself along its index; only these few are merged, joined and sorted.
     parts = [_chosen(selection, city, limit).subquery() for city in sorted(selection.cities)]
     chosen = union(*(select(part.c.idx) for part in parts)).subquery()
     return (
-        select(records.c.idx, entries.c.line, records.c.jws)
+        select(records.c.idx, records.c.forget_at, entries.c.line, records.c.jws)
         .join(chosen, chosen.c.idx == records.c.idx)
         .join(entries, entries.c.idx == records.c.idx)
         .order_by(records.c.idx)
@@ -120,8 +133,16 @@ def _chosen(selection: Selection, city: str, limit: int) -> Select[int]:
     return query.order_by(mine.idx).limit(limit)
 
 
-def revisions(connection: Connection, record_id: str) -> list[Revision]:
-    """All revisions of a record, the first first."""
+def revisions(connection: Connection, record_id: str, cities: Collection[str]) -> list[Revision]:
+    """The revisions of a record that concern any of `cities`, as sender or recipient, in log order.
+
+    The choice is made in the database: what is left out costs no more time than what does not exist.
+    """
+    concerned = (
+        select(deliveries.c.idx)
+        .where(deliveries.c.city.in_(list(cities)), deliveries.c.idx == records.c.idx)
+        .exists()
+    )
     query = (
         select(
             records.c.idx,
@@ -130,24 +151,33 @@ def revisions(connection: Connection, record_id: str) -> list[Revision]:
             records.c.sender,
             records.c.kind,
             entries.c.line,
-            records.c.jws,
         )
         .join(entries, entries.c.idx == records.c.idx)
-        .where(records.c.id == id_bytes(record_id))
-        .order_by(records.c.revision)
+        .where(records.c.id == id_bytes(record_id), or_(records.c.sender.in_(list(cities)), concerned))
+        .order_by(records.c.idx)
     )
     return [
-        Revision(
-            row.idx,
-            row.revision,
-            row.digest.hex(),
-            row.sender,
-            row.kind,
-            row.line,
-            row.jws,
-        )
+        Revision(row.idx, row.revision, row.digest.hex(), row.sender, row.kind, row.line)
         for row in connection.execute(query)
     ]
+
+
+def contents(connection: Connection, indexes: Sequence[int], at: str) -> dict[int, str | None]:
+    """The signed bytes of records, None for those erased or due to be; as many as a page holds, at least one."""
+    found: dict[int, str | None] = {}
+    weight = 0
+    query = select(records.c.idx, records.c.forget_at, records.c.jws).where(records.c.idx.in_(list(indexes)))
+    streamed = connection.execution_options(stream_results=True, yield_per=16).execute(
+        query.order_by(records.c.idx)
+    )
+    with streamed:
+        for index, forget_at, jws in streamed:
+            gone = jws is None or (forget_at is not None and forget_at <= at)
+            weight += 0 if gone else len(jws)
+            if found and weight > limits.PAGE_BYTES:
+                break
+            found[index] = None if gone else jws
+    return found
 
 
 def delivery(connection: Connection, index: int, digest: str, cities: Collection[str]) -> list[Delivery]:

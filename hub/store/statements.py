@@ -61,9 +61,6 @@ MARK_FETCHED: Final = (
     .values(fetched_at=bindparam("at"))
 )
 EMPTY_RECORD: Final = update(records).where(records.c.idx == bindparam("at")).values(jws=None, forget_at=None)
-DROP_DELIVERIES: Final = delete(deliveries).where(
-    deliveries.c.city.in_(bindparam("cities", expanding=True)), deliveries.c.idx == bindparam("at")
-)
 DROP_ACKNOWLEDGEMENT: Final = delete(acknowledgements).where(
     acknowledgements.c.digest == bindparam("of"), acknowledgements.c.city == bindparam("by")
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -68,13 +68,17 @@ class Store:
         with self._reading() as connection:
             return reading.head(connection)
 
-    def page(self, selection: Selection) -> Page:
+    def page(self, selection: Selection, at: str) -> Page:
         with self._reading() as connection:
-            return reading.page(connection, selection)
+            return reading.page(connection, selection, at)
 
-    def revisions(self, record_id: str) -> list[Revision]:
+    def revisions(self, record_id: str, cities: Collection[str]) -> list[Revision]:
         with self._reading() as connection:
-            return reading.revisions(connection, record_id)
+            return reading.revisions(connection, record_id, cities)
+
+    def contents(self, indexes: Sequence[int], at: str) -> dict[int, str | None]:
+        with self._reading() as connection:
+            return reading.contents(connection, indexes, at)
 
     def delivery(self, index: int, digest: str, cities: Collection[str]) -> list[Delivery]:
         with self._reading() as connection:
@@ -92,6 +96,7 @@ class Store:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
+        self._database.check()
         try:
             with self._database.reader.connect() as connection:
                 yield connection

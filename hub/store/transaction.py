@@ -232,10 +232,9 @@ class Transaction:
         """Remember that the entry at `index` names this version of a trust target."""
         self._trust_versions.append((file, version, digest, index))
 
-    def erase(self, index: int, cities: Collection[str]) -> None:
-        """Drop the signed bytes of the record at `index` and its deliveries; its entry and proofs stay."""
+    def erase(self, index: int) -> None:
+        """Drop the signed bytes of the record at `index`; its entry, its proofs and its deliveries stay."""
         self._connection.execute(statements.EMPTY_RECORD, {"at": index})
-        self._connection.execute(statements.DROP_DELIVERIES, {"cities": list(cities), "at": index})
 
     def due(self, at: str, limit: int) -> list[tuple[int, str]]:
         """(index, entry) of records that are to be forgotten by `at`, the oldest first."""

@@ -16,6 +16,8 @@ from keys import message_signature
 from keys.suite import SigningKey
 
 PROBLEM_TYPE: Final = "application/problem+json"
+LANGUAGES_LENGTH: Final = 1000
+"""A longer Accept-Language is not looked at."""
 COMPRESS_FROM: Final = 1024
 """Answers shorter than this many bytes are sent as they are."""
 
@@ -42,6 +44,8 @@ def problem_answer(problem: Problem, request: Request) -> Response:
 
 def language(request: Request) -> str:
     """`zh` or `en`, as the reader prefers; Chinese where nothing is said."""
+    if len(request.headers.get("Accept-Language", "")) > LANGUAGES_LENGTH:
+        return "zh"
     for asked, _quality in request.accept_languages:
         spoken = asked.partition("-")[0].lower()
         if spoken in ("zh", "en"):
@@ -75,12 +79,12 @@ def compress(request: Request, answer: Response) -> None:
         answer.vary.add("Accept-Encoding")
 
 
-def sign(request: Request, answer: Response, key: SigningKey, now: datetime) -> None:
-    """Sign an answer as it will be sent, bound to its request (the wire contract, section 3)."""
+def sign(request: Request, answer: Response, key: SigningKey, now: datetime, *, bound: bool) -> None:
+    """Sign an answer as it will be sent, `bound` to its request's signature (the wire contract, section 3)."""
     answer.direct_passthrough = False  # a file, too, is read before it is signed
     try:
         signed = message_signature.sign_response(
-            answer.status_code, answer.get_data(), header_fields(request), key, now=now
+            answer.status_code, answer.get_data(), header_fields(request) if bound else {}, key, now=now
         )
     except Problem:
         # The request's own signature fields are beyond reading: the answer is signed unbound.

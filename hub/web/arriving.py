@@ -7,8 +7,11 @@
 
 from __future__ import annotations
 
+import threading
 import zlib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
@@ -23,12 +26,19 @@ from keys import message_signature
 from keys.suite import VerifyKey
 from keys.trust_list import Trust, TrustedKey
 from schemas import strict_json
-from schemas.limits import PUSH_BYTES
+from schemas.limits import JSON_DEPTH, PUSH_BYTES, PUSH_RECORDS
 
 DRAIN_BYTES: Final = 4 * PUSH_BYTES
 """Of a known sender's body that is too large, this much is read and thrown away, so that the refusal reaches a
 client that sends before it listens."""
 READ_BYTES: Final = 256 * 1024
+NESTING_BYTES: Final = 64 * 1024
+PUSH_MARKS: Final = 2 * PUSH_RECORDS
+LARGE_BYTES: Final = 1024 * 1024
+"""A body from this size on, or of a size that is not announced, counts as a large one."""
+BODIES: Final = 64
+LARGE_BODIES: Final = 8
+"""So many bodies, and so many large ones, may one key have under way in a process at a time."""
 
 
 def authenticate(request: Request, node: Node, now: datetime) -> Caller:
@@ -55,8 +65,8 @@ def authenticate(request: Request, node: Node, now: datetime) -> Caller:
     return policy.identify(verified, found[0], trust, node.config.name)
 
 
-def read_json(request: Request) -> Any:
-    """The body of an authenticated request, parsed.
+def read_push(request: Request) -> Any:
+    """The body of an authenticated push, parsed.
 
     Raises: Problem `too-large`, `bad-signature`, `malformed`.
     """
@@ -71,12 +81,50 @@ def read_json(request: Request) -> Any:
             body = _decompress(body)
         case _:
             raise Problem(Code.MALFORMED, "the Content-Encoding must be gzip or none")
+    if sum(map(body.count, (b",", b"[", b"{"))) > PUSH_MARKS:
+        # A push is one list of texts without such marks; what has more would cost far more to parse than to send.
+        if not strict_json.nested_within(body[:NESTING_BYTES].decode(errors="replace"), JSON_DEPTH):
+            raise Problem(Code.MALFORMED, f"the JSON is nested deeper than {JSON_DEPTH}")
+        raise Problem(
+            Code.TOO_LARGE, f"a push holds at most {PUSH_RECORDS} records, each a JWS", where="/records"
+        )
     return strict_json.loads(body)
 
 
+class Bodies:
+    """Who is sending a body now: one key cannot hold all threads, or all memory, of a process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._under_way: Counter[tuple[str, bool]] = Counter()
+
+    @contextmanager
+    def admit(self, kid: str, announced: int | None) -> Iterator[None]:
+        """Hold this while a body is read and worked on.
+
+        Raises: Problem `too-many-requests`.
+        """
+        large = announced is None or announced >= LARGE_BYTES
+        place = (kid, large)
+        with self._lock:
+            if self._under_way[place] >= (LARGE_BODIES if large else BODIES):
+                raise Problem(
+                    Code.TOO_MANY_REQUESTS, "this key has as many requests under way as it may", retry_after=2
+                )
+            self._under_way[place] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way[place] -= 1
+                if not self._under_way[place]:
+                    del self._under_way[place]
+
+
 def header_fields(request: Request) -> Mapping[str, str]:
-    """The header fields as a plain mapping; repeated ones come joined, as RFC 9421 wants them."""
-    return dict(request.headers)
+    """The fields that signatures are made of; repeated ones come joined, as RFC 9421 wants them."""
+    found = ((name, request.headers.get(name)) for name in message_signature.FIELDS)
+    return {name: value for name, value in found if value is not None}
 
 
 def has_body(request: Request) -> bool:

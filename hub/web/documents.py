@@ -43,7 +43,10 @@ Move: TypeAlias = tuple[str, str, list[tuple[str, str]]]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One method of one path, as the page shows it; `parameters` are (name, meaning, range)."""
+    """One method of one path, as the page shows it; `parameters` are (name, meaning, range).
+
+    `problems` answer the request as a whole, `outcomes` a single record of it.
+    """
 
     method: str
     path: str
@@ -52,6 +55,7 @@ class Endpoint:
     caller: str
     parameters: list[tuple[str, str, str]]
     problems: list[str]
+    outcomes: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,7 @@ def _endpoints(document: Mapping[str, Any], spoken: str) -> Iterator[Endpoint]:
                 WORDS["caller"][caller][spoken],
                 [_parameter(each["$ref"], document, spoken) for each in operation.get("parameters", [])],
                 sorted({code for answer in answers for code in answer.get("x-problems", [])}),
+                sorted(operation.get("x-record-problems", [])),
             )
 
 

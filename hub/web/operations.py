@@ -45,7 +45,6 @@ def operations_blueprint(node: Node) -> Blueprint:
         else:
             metrics.READY.set(1 if health.ready else 0)
             metrics.LOG_SIZE.set(health.size)
-            metrics.HELD_PULLS.set(health.held_pulls)
             metrics.TRUST_SECONDS.set((health.trust_expires_at - node.clock()).total_seconds())
         return Response(metrics.exposition(), content_type="text/plain; version=0.0.4; charset=utf-8")
 

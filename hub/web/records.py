@@ -10,7 +10,7 @@ from typing import Any, Final
 from flask import Blueprint, Response, g, request
 
 from hub.errors import Code, Problem
-from hub.exchange import Outcome, Progress, Pulled
+from hub.exchange import Asked, Outcome, Progress, Pulled
 from hub.log.tile import ENTRIES, parse_path
 from hub.node import Node
 from hub.policy import Caller
@@ -31,6 +31,7 @@ def records_blueprint(node: Node) -> Blueprint:
     """The endpoints over `node`."""
     blueprint = Blueprint("records", __name__)
     exchange = node.exchange
+    bodies = arriving.Bodies()
 
     def caller() -> tuple[Caller, datetime]:
         now: datetime = g.now
@@ -41,18 +42,13 @@ def records_blueprint(node: Node) -> Blueprint:
     @blueprint.post("/v1/records")
     def push() -> Response:
         who, now = caller()
-        document = arriving.read_json(request)
-        if not isinstance(document, dict) or set(document) != {"records"}:
-            raise Problem(Code.MALFORMED, 'the body must be {"records": […]}')
-        if not isinstance(document["records"], list):
-            raise Problem(Code.MALFORMED, "`records` must be a list", where="/records")
-        pushed = exchange.push(who, document["records"], now)
+        with bodies.admit(who.kid, request.content_length):
+            pushed = exchange.push(who, _records(arriving.read_push(request)), now)
         for outcome in pushed.outcomes:
             metrics.RECORDS.labels(outcome.problem.code if outcome.problem else outcome.status).inc()
-        spoken = language(request)
         return json_answer(
             {
-                "outcomes": [_outcome(outcome, spoken) for outcome in pushed.outcomes],
+                "outcomes": [_outcome(outcome) for outcome in pushed.outcomes],
                 "checkpoint": pushed.checkpoint,
             }
         )
@@ -61,7 +57,11 @@ def records_blueprint(node: Node) -> Blueprint:
     def pull() -> Response:
         who, now = caller()
         selection, wait = _selection()
-        pulled = exchange.pull(who, selection, wait, now)
+        if wait:
+            with metrics.HELD_PULLS.track_inprogress():
+                pulled = exchange.pull(who, selection, wait, now)
+        else:
+            pulled = exchange.pull(who, selection, wait, now)
         metrics.SERVED.inc(len(pulled.items))
         return json_answer(
             _items(pulled) | {"next": pulled.next, "more": pulled.more, "checkpoint": pulled.checkpoint}
@@ -70,19 +70,21 @@ def records_blueprint(node: Node) -> Blueprint:
     @blueprint.get("/v1/records/<record_id>")
     def read(record_id: str) -> Response:
         who, now = caller()
-        _check_parameters(frozenset())
-        pulled = exchange.read(who, _id(record_id), now)
-        return json_answer(_items(pulled) | {"checkpoint": pulled.checkpoint})
+        asked = _asked(record_id, "after", "from")
+        pulled = exchange.read(who, asked, _number("after", -1, 2**62, -1), now)
+        return json_answer(
+            _items(pulled) | {"next": pulled.next, "more": pulled.more, "checkpoint": pulled.checkpoint}
+        )
 
     @blueprint.get("/v1/records/<record_id>/proof")
     def prove(record_id: str) -> Response:
         who, now = caller()
-        return text_answer(exchange.prove(who, _id(record_id), _revision(), now).encode())
+        return text_answer(exchange.prove(who, _asked(record_id, "revision", "from"), now).encode())
 
     @blueprint.get("/v1/records/<record_id>/delivery")
     def follow(record_id: str) -> Response:
         who, now = caller()
-        return json_answer(_progress(exchange.follow(who, _id(record_id), _revision(), now)))
+        return json_answer(_progress(exchange.follow(who, _asked(record_id, "revision", "from"), now)))
 
     @blueprint.get("/log/tile/entries/<path:number>")
     def audit(number: str) -> Response:
@@ -95,9 +97,17 @@ def records_blueprint(node: Node) -> Blueprint:
     return blueprint
 
 
-def _outcome(outcome: Outcome, spoken: str) -> dict[str, Any]:
+def _records(document: Any) -> list[Any]:
+    if not isinstance(document, dict) or set(document) != {"records"}:
+        raise Problem(Code.MALFORMED, 'the body must be {"records": […]}')
+    if not isinstance(document["records"], list):
+        raise Problem(Code.MALFORMED, "`records` must be a list", where="/records")
+    return document["records"]
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
     if outcome.problem is not None:
-        return {"status": outcome.status, "problem": outcome.problem.to_dict(spoken)}
+        return {"status": outcome.status, "problem": outcome.problem.to_dict(language(request))}
     answer: dict[str, Any] = {
         "status": outcome.status,
         "id": outcome.id,
@@ -141,13 +151,11 @@ def _status(delivery: Delivery) -> str:
 
 def _selection() -> tuple[Selection, float]:
     _check_parameters(PULL_PARAMETERS)
-    kind, sender, marking = (request.args.get(name) for name in ("kind", "from", "marking"))
+    kind, marking = (request.args.get(name) for name in ("kind", "marking"))
     if kind is not None and kind not in KIND_NAMES:
         raise Problem(Code.INVALID, "not the name of a kind", where="/kind")
     if marking is not None:
         marking = marking.replace(" ", "+")  # a plus that was not escaped arrives as a space
-    if sender is not None and not is_city(sender):
-        raise Problem(Code.INVALID, "not a six-digit city code", where="/from")
     if marking is not None and marking not in MARKINGS:
         raise Problem(Code.INVALID, "not a marking of TLP 2.0", where="/marking")
     selection = Selection(
@@ -155,7 +163,7 @@ def _selection() -> tuple[Selection, float]:
         after=_number("after", -1, 2**62, -1),
         limit=_number("limit", 1, PAGE_RECORDS, PAGE_RECORDS),
         kind=kind,
-        sender=sender,
+        sender=_sender(),
         marking=marking,
     )
     return selection, _number("wait", 0, WAIT_SECONDS, 0)
@@ -174,14 +182,22 @@ def _check_parameters(known: frozenset[str]) -> None:
     """A parameter that is misspelt or given twice would otherwise pass for one that was not given."""
     for name, values in request.args.lists():
         if name not in known:
-            raise Problem(Code.INVALID, "unknown query parameter", where=f"/{name[:64]}")
+            raise Problem(Code.INVALID, f"the query parameters here are {', '.join(sorted(known)) or 'none'}")
         if len(values) > 1:
             raise Problem(Code.INVALID, "a query parameter is given once", where=f"/{name}")
 
 
-def _revision() -> int | None:
-    _check_parameters(frozenset({"revision"}))
-    return _number("revision", 1, 2**31 - 1) if "revision" in request.args else None
+def _asked(record_id: str, *parameters: str) -> Asked:
+    _check_parameters(frozenset(parameters))
+    revision = _number("revision", 1, 2**31 - 1) if "revision" in request.args else None
+    return Asked(_id(record_id), _sender(), revision)
+
+
+def _sender() -> str | None:
+    sender = request.args.get("from")
+    if sender is not None and not is_city(sender):
+        raise Problem(Code.INVALID, "not a six-digit city code", where="/from")
+    return sender
 
 
 def _id(text: str) -> str:

@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 from conftest import Hub, Said
 
+from hub.cli.output import Output
+from hub.cli.push import Sending, show
+from hub.client import Outcome
 from hub.lab.building import SYSTEM
 from hub.lab.running import RunningLab
 from keys import record_signature
@@ -276,3 +279,77 @@ def test_a_broken_export_is_refused_a_line_each(hub: Hub, tmp_path: Path) -> Non
 def test_pushing_an_export_needs_a_profile_and_an_agreement(hub: Hub, tmp_path: Path) -> None:
     (tmp_path / "a.xml").write_text("<alert/>")
     assert hub("adapt", "cap", tmp_path / "a.xml", "--from", YULIN, "--to", ORDOS, "--push").code == 2
+
+
+@pytest.mark.parametrize(
+    ("sender", "to", "said"),
+    [
+        ("610801", ORDOS, "610801 is no partner city"),
+        (YULIN, "150601", "150601 is no partner city"),
+        (YULIN, f"{ORDOS},{YULIN}", "--to names the city that issues"),
+    ],
+)
+def test_cities_that_cannot_be_are_refused_before_a_file_is_read(
+    hub: Hub, tmp_path: Path, sender: str, to: str, said: str
+) -> None:
+    (tmp_path / "a.xml").write_text("no xml")
+    refused = hub("adapt", "cap", tmp_path / "a.xml", "--from", sender, "--to", to)
+    assert refused.code == 2
+    assert said in refused.err
+
+
+def test_all_that_is_wrong_with_a_draft_is_told_at_once(
+    desks: dict[str, Desk], agreement: str, tmp_path: Path
+) -> None:
+    wrong = contribution(private={"text": 1}) | {
+        "body": {"what": "nothing", "form": "dance"},
+        "marking": "white",
+    }
+    draft = written(tmp_path / "c.json", wrong)
+    said = desks[YULIN]("push", draft, "--agreement", agreement, "--json")
+    (outcome,) = said.json["outcomes"]
+    places = {fault["where"] for fault in outcome["problem"]["faults"]}
+    assert {"/body/what", "/body/form", "/marking", "/private/text"} <= places
+    shown = desks[YULIN]("push", draft, "--agreement", agreement)
+    assert all(place in shown.out for place in places)
+    assert not (tmp_path / "c.jws").exists()
+
+
+def test_a_list_is_no_draft(desks: dict[str, Desk], tmp_path: Path) -> None:
+    (tmp_path / "c.json").write_text("[]")
+    said = desks[YULIN]("push", tmp_path / "c.json")
+    assert "a draft is one JSON object" in said.out
+
+
+def test_what_a_node_refuses_keeps_the_words_of_the_contract(
+    desks: dict[str, Desk], agreement: str, tmp_path: Path
+) -> None:
+    desks[YULIN]("push", written(tmp_path / "c.json", contribution()), "--agreement", agreement)
+    stranger = desks[XINZHOU]("receipt", "018f2c3e-7b6a-7c1d-9e2f-ba9876543299")
+    assert stranger.err.startswith("✗ Nothing here that this key may see")
+
+
+def test_a_record_that_cannot_be_read_is_acknowledged_as_that(
+    desks: dict[str, Desk], agreement: str, tmp_path: Path
+) -> None:
+    sent = desks[YULIN](
+        "push", written(tmp_path / "c.json", contribution()), "--agreement", agreement, "--json"
+    )
+    assert desks[ORDOS]("pull", "--out", tmp_path / "in", "--ack", "unreadable").code == 0
+    delivery = desks[YULIN]("delivery", sent.json["outcomes"][0]["id"], "--json").json["delivery"]
+    assert delivery[0]["outcome"] == "unreadable"
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_a_node_warns_of_is_shown(capsys: pytest.CaptureFixture[str], as_json: bool) -> None:
+    warning = {
+        "code": "permit-authority",
+        "where": "/body/permit/authority",
+        "zh": "权限",
+        "en": "the city permits",
+    }
+    sending = Sending("e.json", outcome=Outcome("accepted", "id", "digest", 7, None, (warning,)))
+    assert show(Output(as_json=as_json), [sending])
+    said = capsys.readouterr().out
+    assert "the city permits" in said
+    assert "/body/permit/authority" in said

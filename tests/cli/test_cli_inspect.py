@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import CASE, RECIPIENT, THIRD, Hub, Paper
+from conftest import CASE, PRIVATE, RECIPIENT, THIRD, Hub, Paper
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -77,6 +77,41 @@ def test_receipts_checkpoints_entries_and_bundles_are_shown(hub: Hub, paper: Pap
         assert told["type"] == name
         assert hub("inspect", "-", stdin=content).code == 0
     assert told["entries"][1]["to"] == {RECIPIENT: 2}
+
+
+@pytest.mark.parametrize(
+    ("content", "title"),
+    [
+        (b'{"kind": "alert", "body": {}}', "This is a draft, not yet a signed record"),
+        (b'[\n{"kind": "alert"}]', "This is JSON, and none of what is shown here"),
+        (b'{"records": []}', "This is the body of a push, not a record"),
+        (b'{"signed": {}, "signatures": []}', "This is a part of a trust repository"),
+        (b"-----BEGIN PRIVATE KEY-----", "This is a key"),
+        (b"<?xml version='1.0'?><alert/>", "This is XML, a CAP alert perhaps"),
+        (b'node = "610800.exchange"', "This is a profile or a node's configuration"),
+        (b"a letter", "This file is none of those that are shown"),
+    ],
+)
+def test_another_file_is_told_by_what_it_looks_like(hub: Hub, content: bytes, title: str) -> None:
+    said = hub("inspect", "-", stdin=content)
+    assert said.code == 1
+    assert said.err.startswith(f"✗ {title}\n")
+
+
+def test_a_sealed_part_that_fits_no_schema_is_shown_all_the_same(
+    hub: Hub, paper: Paper, tmp_path: Path
+) -> None:
+    wrong = PRIVATE | {"parties": [{"role": "张某", "name": "李某"}], "remark": "王某"}
+    (tmp_path / "r.jws").write_text(paper.record(private=wrong))
+    arguments = ("inspect", tmp_path / "r.jws", "--unseal", paper.key(f"{RECIPIENT}-seal"))
+    said = hub(*arguments)
+    assert said.code == 0
+    assert "It does not fit the schema" in said.out
+    assert "/parties/0/role" in said.out
+    for name in ("张某", "李某", "王某"):
+        assert name not in said.out
+        assert name not in hub(*arguments, "--json").out
+        assert name in hub(*arguments, "--show-personal").out
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

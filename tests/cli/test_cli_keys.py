@@ -81,3 +81,49 @@ def test_a_wrong_passphrase_changes_nothing(hub: Hub, tmp_path: Path) -> None:
     assert hub("keys", "rotate", path, HUB_PASSPHRASE="wrong").code == 1
     assert [each.name for each in tmp_path.iterdir()] == ["node.pem"]
     assert path.read_bytes() == before
+
+
+def test_a_use_that_does_not_fit_is_refused_before_anything_is_replaced(hub: Hub, tmp_path: Path) -> None:
+    path = tmp_path / "seal.pem"
+    hub("keys", "new", "--use", "seal", "--out", path, "--no-passphrase")
+    before = path.read_bytes()
+    said = hub("keys", "rotate", path, "--use", "sign", "--no-passphrase")
+    assert said.err.startswith("✗ The key is not one for that use")
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == {"seal.pem": before}
+
+
+def test_a_bad_name_is_refused_before_anything_is_replaced(hub: Hub, tmp_path: Path) -> None:
+    path = tmp_path / "w.pem"
+    hub("keys", "new", "--use", "witness", "--out", path, "--no-passphrase")
+    before = path.read_bytes()
+    said = hub("keys", "rotate", path, "--use", "witness", "--name", "no name", "--no-passphrase")
+    assert said.code == 1
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == {"w.pem": before}
+
+
+def test_the_key_of_a_log_is_not_replaced(hub: Hub, tmp_path: Path) -> None:
+    path = tmp_path / "log.pem"
+    hub("keys", "new", "--use", "log", "--out", path, "--no-passphrase", "--name", "610800.exchange")
+    before = path.read_bytes()
+    said = hub("keys", "rotate", path, "--use", "log", "--no-passphrase")
+    assert said.code == 1
+    assert "a new key is a new log" in said.err
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == {"log.pem": before}
+
+
+def test_a_nodes_log_key_is_known_by_its_configuration(hub: Hub, tmp_path: Path) -> None:
+    home = tmp_path / "node"
+    listen = ("--url", "https://yulin.example", "--listen", "127.0.0.1:8443")
+    hub("init", "--dir", home, "--name", "610800.exchange", *listen)
+    secret = ("--passphrase-file", home / "keys" / "passphrase")
+    assert "a new key is a new log" in hub("keys", "rotate", home / "keys" / "log.pem", *secret).err
+    assert hub("keys", "rotate", home / "keys" / "node.pem", *secret).code == 0
+    witness = hub("keys", "rotate", home / "keys" / "witness.pem", *secret)
+    assert "in the old one's place" in witness.out
+    assert "beside the old one" not in witness.out
+
+
+def test_a_verifier_key_needs_the_nodes_name_and_that_is_said(hub: Hub, tmp_path: Path) -> None:
+    said = hub("keys", "new", "--use", "log", "--out", tmp_path / "l.pem", "--no-passphrase")
+    assert "needs the node's name" in said.out
+    assert f"hub keys show {tmp_path / 'l.pem'} --use log --name NAME" in said.out

@@ -81,3 +81,15 @@ def test_asking_changes_nothing(hub: Hub, paper: Paper) -> None:
     before = sorted(home.rglob("*"))
     hub("status", "--config", home / "hub.toml")
     assert sorted(home.rglob("*")) == before
+
+
+def test_a_bad_name_is_explained_and_makes_no_folder(hub: Hub, tmp_path: Path) -> None:
+    listen = ("--url", "https://yulin.example", "--listen", "127.0.0.1:8443")
+    said = hub("init", "--dir", tmp_path / "n", "--name", "Yulin Node", *listen)
+    assert said.code == 1
+    assert "lower-case letters" in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_stopping_no_laboratory_is_one_line(hub: Hub, tmp_path: Path) -> None:
+    assert hub("lab", "stop", "--dir", tmp_path).out == "No laboratory is running there.\n"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Hub, Paper
+from conftest import Hub, Paper, Said
 
 
 @pytest.fixture
@@ -67,10 +68,65 @@ def test_a_changed_target_is_found(hub: Hub, made: Path) -> None:
     assert hub("trust", "verify", made).code == 1
 
 
-def test_an_expiry_that_is_near_is_warned_of(hub: Hub, made: Path) -> None:
+def refreshed(hub: Hub, made: Path, *more: object) -> Said:
+    key = made.parent
+    return hub("trust", "refresh", made, "--timestamp-key", key / "timestamp.pem", *more)
+
+
+def test_an_expiry_that_is_near_is_warned_of_and_the_remedy_named(
+    hub: Hub, made: Path, tmp_path: Path
+) -> None:
+    assert hub("trust", "show", made).err == ""
+    assert refreshed(hub, made, "--days", 1).code == 0
     said = hub("trust", "show", made)
     assert said.code == 0
-    assert "expires in 6 days" in said.err
+    assert "timestamp of the trust repository expires in 0 days" in said.err
+    assert f"hub trust refresh {made} --snapshot-key FILE --timestamp-key FILE" in said.err
+    home = Path(shutil.copytree(tmp_path, tmp_path.with_name(f"{tmp_path.name}-node")))
+    listen = ("--url", "http://127.0.0.1:9", "--listen", "127.0.0.1:9")
+    hub("init", "--dir", home / "n", "--name", "610800.exchange", *listen)
+    shutil.copytree(made, home / "n" / "trust")
+    assert "hub trust refresh" in hub("status", "--config", home / "n" / "hub.toml").err
+
+
+def test_what_was_refreshed_verifies_and_holds_longer(hub: Hub, made: Path) -> None:
+    before = {role["role"]: role for role in hub("trust", "show", made, "--json").json["signers"]}
+    said = refreshed(hub, made, "--snapshot-key", made.parent / "snapshot.pem", "--days", 20, "--json")
+    assert said.code == 0, said.err
+    after = {role["role"]: role for role in said.json["roles"]}
+    for name in ("snapshot", "timestamp"):
+        assert after[name]["version"] == before[name]["version"] + 1
+        assert after[name]["expires_at"] >= before[name]["expires_at"]
+    assert after["timestamp"]["expires_at"] > before["timestamp"]["expires_at"]
+    for name in ("root", "targets"):
+        assert after[name] == before[name]
+    assert hub("trust", "verify", made, "--root", made / "1.root.json").code == 0
+
+
+def test_another_key_refreshes_nothing(hub: Hub, made: Path) -> None:
+    before = {path: path.read_bytes() for path in made.rglob("*") if path.is_file()}
+    said = hub("trust", "refresh", made, "--timestamp-key", made.parent / "root-1.pem")
+    assert said.code == 1
+    assert said.err.startswith("✗ The root does not name this key")
+    assert {path: path.read_bytes() for path in made.rglob("*") if path.is_file()} == before
+
+
+def test_who_signs_is_shown_by_the_ids_that_keys_show_prints(hub: Hub, made: Path) -> None:
+    shown = {role["role"]: role for role in hub("trust", "show", made, "--json").json["signers"]}
+    kids = [hub("keys", "show", made.parent / f"root-{n}.pem", "--json").json["kid"] for n in (1, 2, 3)]
+    assert sorted(shown["root"]["keys"]) == sorted(shown["targets"]["keys"]) == sorted(kids)
+    assert shown["root"]["threshold"] == 2
+    said = hub("trust", "show", made)
+    assert "2 of 3" in said.out
+    assert kids[0] in said.out
+
+
+def test_a_key_is_shown_with_its_kinds_and_dates(hub: Hub, paper: Paper) -> None:
+    said = hub("trust", "show", paper.repository)
+    keys = said.out.partition("Keys\n")[2]
+    assert "all kinds" in keys
+    for heading in ("May sign", "Since (+08:00)", "Until (+08:00)", "Revoked (+08:00)"):
+        assert heading in keys
 
 
 @pytest.mark.parametrize(("lang", "words"), [("zh", "610800 榆林市"), ("en", "610800 Yulin")])

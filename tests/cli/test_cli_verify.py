@@ -139,3 +139,17 @@ def test_an_auditor_needs_no_database_and_no_server(paper: Paper, held: Held) ->
         [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True, timeout=60
     )
     assert run.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_record_that_does_not_verify_is_told_as_that(hub: Hub, paper: Paper, held: Held) -> None:
+    jws = held.record.read_text().strip()
+    held.record.write_text(jws[:-4] + ("AAAA" if jws[-4:] != "AAAA" else "BBBA"))
+    said = hub("verify", held.record, held.receipt, "--trust", paper.repository)
+    assert said.err.startswith("✗ The record does not verify")
+    assert "Sign exactly the bytes" not in said.err
+
+
+def test_witnesses_whom_nobody_asked_for_are_not_spoken_of(hub: Hub, paper: Paper, held: Held) -> None:
+    said = hub("verify", held.record, held.receipt, "--trust", paper.repository)
+    assert "as many as were asked for" not in said.out
+    assert "none are asked for" in said.out

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from lying import Liar, Told
-from partner import ALERT, CASE, CASE_PRIVATE, ORDOS, WUZHONG, XINZHOU, YULIN, World, new_id
+from partner import ALERT, CASE, CASE_PRIVATE, EVENT, ORDOS, WUZHONG, XINZHOU, YULIN, World, new_id
 
 from hub import client as client_module
 from hub.client import Client, Cursor
@@ -19,6 +19,7 @@ from hub.store import Job
 from keys.files import read_signing, read_unseal
 from keys.seal import unseal
 from keys.trust_repository import open_trust_once
+from schemas import limits
 from schemas.limits import PUSH_BYTES
 
 Connect = Callable[..., Client]
@@ -152,7 +153,7 @@ def test_a_record_that_was_forgotten_before_it_was_pulled_is_counted(
 
 def erasing(index: int | None) -> Any:
     assert index is not None
-    return Job(lambda transaction: transaction.erase(index, [ORDOS]))
+    return Job(lambda transaction: transaction.erase(index))
 
 
 def test_a_filtered_pull_says_nothing_of_gaps(world: World, connect: Connect, cursor: Cursor) -> None:
@@ -180,6 +181,46 @@ def test_an_acknowledgement_reaches_the_sender(world: World, connect: Connect, t
     assert (delivery[XINZHOU]["status"], delivery[XINZHOU]["outcome"]) == ("acknowledged", "accepted")
     (answer,) = yulin.pull(Cursor(tmp_path / "yulin"))
     assert answer.record.subject == outcome.id
+
+
+def test_acknowledging_again_writes_nothing_and_another_outcome_is_the_next_revision(
+    world: World, connect: Connect, liar: Liar, tmp_path: Path
+) -> None:
+    """A partner's job that runs twice must not fill the log, with answers or with refusals of them."""
+    yulin, xinzhou = connect(YULIN), connect(XINZHOU)
+    (outcome,) = yulin.push([alert(yulin, world, (XINZHOU,))])
+    assert outcome.id is not None
+    (arrival,) = xinzhou.pull(Cursor(tmp_path / "xinzhou"))
+    first = xinzhou.acknowledge(arrival, outcome="received", city=XINZHOU)
+    before, pushes = world.types(), liar.asked.count("POST /v1/records")
+    for _ in range(2):
+        again = xinzhou.acknowledge(arrival, outcome="received", city=XINZHOU)
+        assert (again.status, again.id, again.digest, again.index) == (
+            *("duplicate", first.id, first.digest, first.index),
+        )
+    assert liar.asked.count("POST /v1/records") == pushes
+    new = world.types() - before
+    assert (new["accepted"], new["refused"]) == (0, 0)
+    other = xinzhou.acknowledge(arrival, outcome="rejected", city=XINZHOU, reason="out_of_scope")
+    assert (other.status, other.id) == ("accepted", first.id)
+    assert first.id is not None
+    held = xinzhou.revisions(first.id)
+    assert [(each.record.revision, each.digest) for each in held] == [(1, first.digest), (2, other.digest)]
+    (recipient,) = yulin.delivery(outcome.id)["recipients"]
+    assert recipient["outcome"] == "rejected"
+    assert world.types()["refused"] == 0
+
+
+def test_a_doubt_about_an_accepted_record_comes_with_its_outcome(world: World, connect: Connect) -> None:
+    yulin = connect(YULIN)
+    doubtful = {**EVENT, "permit": {**EVENT["permit"], "authority": "county"}}
+    agreement = world.lab.agreements[0]["id"]
+    records = [
+        yulin.compose("event_security", sender=YULIN, recipients=[ORDOS], agreement=agreement, body=body)
+        for body in (doubtful, EVENT)
+    ]
+    told = [[warning["code"] for warning in outcome.warnings] for outcome in yulin.push(records)]
+    assert told == [["permit-authority"], []]
 
 
 def test_a_private_part_is_opened_by_sender_and_recipients_alone(
@@ -231,6 +272,19 @@ def test_revisions_and_receipts_are_fetched_verified(world: World, connect: Conn
     with pytest.raises(Problem) as absent:
         yulin.revisions(new_id())
     assert absent.value.code is Code.NOT_FOUND
+
+
+def test_all_pages_of_a_records_revisions_are_fetched(
+    world: World, connect: Connect, liar: Liar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    yulin = world.partner(YULIN)
+    revisions = [yulin.record()]
+    revisions += [yulin.revise(revisions[0])]
+    revisions += [yulin.revise(revisions[1])]
+    record_id = yulin.deliver(*revisions)[0]["id"]
+    monkeypatch.setattr(limits, "PAGE_BYTES", 10)
+    assert [each.jws for each in connect(ORDOS).revisions(record_id)] == revisions
+    assert liar.asked.count(f"GET /v1/records/{record_id}") == 3
 
 
 def test_a_node_that_is_busy_is_asked_again_with_a_new_nonce(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from lying import Liar, Told
-from partner import ORDOS, XINZHOU, YULIN, World
+from partner import ORDOS, XINZHOU, YULIN, World, members_of
 
 from hub.answers import ANSWER_BYTES
 from hub.client import Client, Cursor
@@ -344,6 +344,27 @@ def test_another_record_than_was_asked_for_is_refused(
     with pytest.raises(Problem) as problem:
         ordos.revisions(ids[0])
     assert problem.value.code is Code.CONFLICT
+
+
+LYING_PAGES: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "the same page again": lambda page: page | {"more": True, "next": -1},
+    "no place to go on": lambda page: page | {"more": True, "next": None},
+    "empty and yet more": lambda page: page | {"more": True, "next": page["next"] + 1, "items": []},
+    "a place that is no number": lambda page: page | {"more": True, "next": "5"},
+}
+
+
+@pytest.mark.parametrize("name", LYING_PAGES)
+def test_revisions_that_never_end_do_not_hold_the_client(
+    world: World, ordos: Client, liar: Liar, records: list[str], name: str
+) -> None:
+    (item,) = ordos.revisions(members_of(records[0])["id"])
+    asked = len(liar.asked)
+    liar.lie_in_json(LYING_PAGES[name], path=f"/v1/records/{item.record.id}")
+    with pytest.raises(Problem) as refused:
+        ordos.revisions(item.record.id)
+    assert refused.value.code is Code.MALFORMED
+    assert len(liar.asked) - asked < 10
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,8 @@ def browser(world: World) -> FlaskClient:
 def _read(browser: FlaskClient, path: str, **headers: str) -> str:
     """The page at `path`, with its character references resolved and code in backticks."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return unescape(re.sub("</?code>", "`", browser.get(path, headers=named).get_data(as_text=True)))
+    page = re.sub("</?code>", "`", browser.get(path, headers=named).get_data(as_text=True))
+    return unescape(re.sub(r'<a href="(/docs|/openapi.json)">\1</a>', r"\1", page))
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
@@ -119,3 +120,15 @@ def test_the_example_names_this_nodes_address(world: World, browser: FlaskClient
     page = _read(browser, "/docs")
     assert f"`NODE={world.node.config.url}\n" in page
     assert EXAMPLE in page
+
+
+def test_problems_of_a_record_are_told_apart_from_those_of_the_request(browser: FlaskClient) -> None:
+    page = _read(browser, "/docs?lang=en")
+    outcomes = page.partition("Problems of a single record: ")[2].partition("</p>")[0]
+    assert "`no-agreement`" in outcomes
+    assert "`replayed`" not in outcomes
+
+
+def test_a_next_step_that_names_the_documents_links_them(browser: FlaskClient) -> None:
+    page = browser.get("/problems/malformed?lang=en").get_data(as_text=True)
+    assert '<a href="/docs">/docs</a>' in page

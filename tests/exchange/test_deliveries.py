@@ -54,6 +54,16 @@ def test_an_acknowledgement_of_another_digest_is_refused(world: World) -> None:
     assert delivery(world, record)[XINZHOU]["status"] == "pending"
 
 
+def test_an_acknowledgement_that_leaves_out_the_sender_is_refused_and_marks_nothing(world: World) -> None:
+    yulin, xinzhou = world.partner(YULIN), world.partner(XINZHOU)
+    record = yulin.record(to=[XINZHOU, ORDOS])
+    yulin.deliver(record)
+    assert xinzhou.refusal(xinzhou.acknowledgement(record, to=[ORDOS])) == ("invalid", "/to")
+    assert {each["outcome"] for each in delivery(world, record).values()} == {None}
+    xinzhou.deliver(xinzhou.acknowledgement(record, to=[YULIN]))
+    assert delivery(world, record)[XINZHOU]["outcome"] == "accepted"
+
+
 def test_an_acknowledgement_reaches_the_sender_as_any_record(world: World) -> None:
     yulin, xinzhou = world.partner(YULIN), world.partner(XINZHOU)
     record = yulin.record(to=[XINZHOU])

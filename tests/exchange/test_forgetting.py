@@ -110,7 +110,7 @@ def test_a_node_that_cannot_write_reports_the_job_and_goes_on(world: World) -> N
     jobs.prune(world.node)
 
 
-def test_the_schedule_holds_both_jobs(world: World) -> None:
+def test_the_schedule_holds_every_job(world: World) -> None:
     scheduler = jobs.schedule(world.node)
-    assert {job.id for job in scheduler.get_jobs()} == {"forget", "prune"}
+    assert {job.id for job in scheduler.get_jobs()} == {"forget", "prune", "remember"}
     assert members_of(world.partner(YULIN).record())["from"] == YULIN

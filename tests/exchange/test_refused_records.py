@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import wire
-from partner import ALERT, CASE_PRIVATE, ORDOS, WUZHONG, XINZHOU, YULIN, Partner, World, new_id
+from partner import ALERT, CASE_PRIVATE, EVENT, ORDOS, WUZHONG, XINZHOU, YULIN, Partner, World, new_id
 from wire import Key, base64url, compact, jws
 
 from hub.clock import utc_now
@@ -253,6 +253,29 @@ def test_a_thousand_records_with_every_fault_among_them_are_judged_one_by_one(wo
     wanted = ["accepted", "refused"] * len(faults) + ["accepted"] * (len(records) - 2 * len(faults))
     assert [each["status"] for each in outcomes] == wanted
     assert world.verify().types["accepted"] == wanted.count("accepted")
+
+
+def test_of_one_push_a_hundred_refusals_at_most_become_entries(world: World) -> None:
+    """The log is for ever: it must cost more to lengthen it than to send a text."""
+    yulin = world.partner(YULIN)
+    good = yulin.record()
+    outcomes = yulin.push(*(f"nonsense {n}" for n in range(250)), good, *(f"more {n}" for n in range(250)))
+    assert [each["status"] for each in outcomes] == [*["refused"] * 250, "accepted", *["refused"] * 250]
+    assert len({entry.digest for entry in world.entries(Refused)}) == world.types()["refused"] == 100
+    yulin.push("a later push has its own hundred")
+    assert world.types()["refused"] == 101
+
+
+def test_a_record_that_is_accepted_with_a_doubt_says_so_in_its_outcome(world: World) -> None:
+    yulin = world.partner(YULIN)
+    doubtful = {**EVENT, "permit": {**EVENT["permit"], "authority": "county"}}
+    outcomes = yulin.push(yulin.record("event_security", body=doubtful), yulin.record("event_security"))
+    assert [each["status"] for each in outcomes] == ["accepted", "accepted"]
+    (warning,) = outcomes[0]["warnings"]
+    assert (warning["code"], warning["where"]) == ("permit-authority", "/body/permit/authority")
+    assert warning["zh"]
+    assert warning["en"]
+    assert "warnings" not in outcomes[1]
 
 
 def test_details_repeat_no_value_that_was_sent(world: World) -> None:

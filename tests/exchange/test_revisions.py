@@ -107,20 +107,7 @@ def test_a_recipient_does_not_revise_what_it_received(world: World) -> None:
     theirs = wire.compact(
         {**xinzhou.members(to=[YULIN]), "id": id_of(first), "revision": 2, "previous": wire.digest(first)}
     )
-    assert xinzhou.refusal(wire.jws(xinzhou.key, theirs)) == ("not-allowed", "/id")
-
-
-def test_nobody_occupies_another_citys_id(world: World) -> None:
-    """A city that may not see a record gets no other answer for its id than for a free one."""
-    yulin, xinzhou = world.partner(YULIN), world.partner(XINZHOU)
-    theirs = xinzhou.record(to=[ORDOS])
-    xinzhou.deliver(theirs)
-    ours = yulin.record(to=[ORDOS], id=id_of(theirs))
-    yulin.deliver(ours, yulin.revise(ours))
-    assert [each["status"] for each in xinzhou.push(theirs, xinzhou.revise(theirs))] == [
-        "duplicate",
-        "accepted",
-    ]
+    assert xinzhou.refusal(wire.jws(xinzhou.key, theirs)) == ("wrong-revision", "/revision")
 
 
 @pytest.mark.parametrize("withdrawn", ["发错"])
@@ -132,5 +119,4 @@ def test_a_record_is_withdrawn_by_a_revision_without_contents(world: World, with
 
 
 def id_of(record: str) -> str:
-
     return str(members_of(record)["id"])

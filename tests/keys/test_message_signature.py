@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +16,7 @@ from keys import plain_form
 from keys.message_signature import (
     VerifiedRequest,
     check_digest,
+    content_digest,
     sign_request,
     sign_response,
     verify_by_library,
@@ -94,7 +97,7 @@ def test_changing_any_character_of_any_field_ends_alike_in_both_ways(data: st.Da
     headers = signed()
     name = data.draw(st.sampled_from(sorted(headers)))
     place = data.draw(st.integers(0, len(headers[name]) - 1))
-    put = data.draw(st.sampled_from(list('"();:=, aA0+/-_\\é\t') + ["", '""', "  "]))
+    put = data.draw(st.sampled_from([*'"();:=, aA0+/-_\\é\t', "", '""', "  "]))
     headers[name] = headers[name][:place] + put + headers[name][place + 1 :]
     assert outcome(verify_request, headers, True) == outcome(verify_by_library, headers, True)
 
@@ -127,6 +130,34 @@ def test_another_body_than_the_signed_one_is_refused() -> None:
     with pytest.raises(Problem) as refused:
         check_digest(headers, BODY + b" ")
     assert refused.value.code is Code.BAD_SIGNATURE
+
+
+def other_digest(body: bytes) -> str:
+    return f"sha-512=:{base64.b64encode(hashlib.sha512(body).digest()).decode()}:"
+
+
+def test_a_digest_by_another_algorithm_alone_is_none_though_it_fits() -> None:
+    with pytest.raises(Problem) as refused:
+        check_digest({"Content-Digest": other_digest(BODY)}, BODY)
+    assert refused.value.code is Code.UNSIGNED
+
+
+def test_beside_another_digest_it_is_ours_that_must_fit() -> None:
+    both = f"{other_digest(BODY)}, {content_digest(BODY)}"
+    check_digest({"Content-Digest": both}, BODY)
+    for body, field in ((BODY + b" ", both), (BODY, f"{other_digest(BODY)}, {content_digest(b'other')}")):
+        with pytest.raises(Problem) as refused:
+            check_digest({"Content-Digest": field}, body)
+        assert refused.value.code is Code.BAD_SIGNATURE
+
+
+@pytest.mark.parametrize("name", ["signature", "signature-input", "content-digest"])
+def test_a_refusal_repeats_nothing_of_what_was_sent(name: str) -> None:
+    headers = lower(signed()) | {name: 'sig1=("13912345678";x=13912345678'}
+    for way in (verify_request, verify_by_library):
+        with pytest.raises(Problem) as refused:
+            way("POST", ADDRESS, headers, resolve, now=NOW, has_body=True)
+        assert "13912345678" not in refused.value.detail
 
 
 @pytest.mark.parametrize("spelling", ["{}", "other=1, {}"])

@@ -68,7 +68,7 @@ def test_a_member_that_the_sender_made_up_is_named_only_if_its_name_is_plain_and
 def test_the_first_fault_says_how_many_more_there_are() -> None:
     error = errors_of(kind("alert", 1).body(), body("alert", status=None, colour="pink"))
     first = first_fault(error)
-    assert first == Fault("/status", "Must not be null. (1 more)", "不得为 null(另有 1 处)")
+    assert first == Fault("/status", "Must not be null. (1 more)", "不得为 null（另有 1 处）")
     assert faults(error)[1] == Fault("/status", "Must not be null.", "不得为 null")
 
 

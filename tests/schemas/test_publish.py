@@ -205,6 +205,7 @@ def test_the_document_names_every_endpoint_of_the_contract_but_the_witness() -> 
         ("/v1/schemas/{kind}/{version}", "get"),
         ("/openapi.json", "get"),
         ("/docs", "get"),
+        ("/problems/{code}", "get"),
         ("/log/checkpoint", "get"),
         ("/log/tile/{level}/{path}", "get"),
         ("/log/tile/entries/{path}", "get"),
@@ -261,8 +262,10 @@ def answer(name: str, value: Any) -> bool:
 def test_the_revisions_of_a_record_are_published_with_what_was_erased_and_a_checkpoint() -> None:
     held = {"index": 7, "entry": "{}", "record": "a.b.c"}
     erased = {"index": 8, "entry": "{}", "record": None}
-    assert answer("Revisions", {"items": [held, erased], "checkpoint": "note"})
-    assert not answer("Revisions", {"items": [held]})
+    whole = {"items": [held, erased], "next": 8, "more": False, "checkpoint": "note"}
+    assert answer("Revisions", whole)
+    for member in whole:
+        assert not answer("Revisions", {name: value for name, value in whole.items() if name != member})
     assert not answer("Page", {"items": [erased], "next": 8, "more": False, "checkpoint": "note"})
 
 
@@ -306,3 +309,54 @@ def test_the_components_hold_every_kind_and_accept_the_worked_examples() -> None
         schema = document["components"]["schemas"][written]
         assert fits(members(name), schema, document)
     assert json.loads(json.dumps(document)) == document
+
+
+def test_an_outcome_is_published_with_its_warnings_and_the_codes_of_a_refusal() -> None:
+    stored = {"status": "accepted", "id": members("alert")["id"], "digest": "ab" * 32, "index": 7}
+    warning = {"code": "permit-authority", "where": "/body/permit", "zh": "\u8bb8\u53ef", "en": "permit"}
+    assert answer("Stored", stored)
+    assert answer("Stored", stored | {"warnings": [warning]})
+    assert not answer("Stored", stored | {"warnings": [{"code": "permit-authority"}]})
+    refused = {"status": "refused", "problem": Problem(Code.CONFLICT, "detail").to_dict()}
+    assert answer("Refused", refused)
+    assert not answer("Refused", {**refused, "problem": Problem(Code.REPLAYED, "detail").to_dict()})
+    push = openapi("https://node.example")["paths"]["/v1/records"]["post"]
+    assert {"invalid", "conflict", "wrong-revision", "unknown-kind", "no-agreement"} <= set(
+        push["x-record-problems"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/v1/records", Code.INVALID),
+        ("/v1/records/{id}", Code.INVALID),
+        ("/v1/records/{id}/proof", Code.INVALID),
+        ("/v1/records/{id}/delivery", Code.INVALID),
+        ("/v1/schemas/{kind}/{version}", Code.UNKNOWN_KIND),
+        ("/v1/schemas/{kind}/{version}", Code.NOT_FOUND),
+        ("/log/tile/{level}/{path}", Code.MALFORMED),
+        ("/log/tile/entries/{path}", Code.MALFORMED),
+        ("/problems/{code}", Code.NOT_FOUND),
+    ],
+)
+def test_an_endpoint_names_the_problems_that_it_answers_with(path: str, code: Code) -> None:
+    responses = openapi("https://node.example")["paths"][path]["get"]["responses"]
+    status = str(Problem(code, "").meaning.status)
+    assert str(code) in responses[status]["x-problems"]
+
+
+def test_answers_are_published_with_their_header_fields() -> None:
+    document = openapi("https://node.example")
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            signed = path.startswith("/v1/") or bool(operation["security"])
+            for status, response in operation["responses"].items():
+                if status == "default":
+                    continue
+                assert "X-Request-Id" in response["headers"]
+                assert (
+                    {"Signature", "Signature-Input", "Content-Digest"} <= response["headers"].keys()
+                ) is signed
+                waits = {"busy", "too-many-requests"} & set(response.get("x-problems", []))
+                assert ("Retry-After" in response["headers"]) is bool(waits)

@@ -25,7 +25,7 @@ class FaultyDatabase(Database):
 
     def __init__(self, url: str) -> None:
         real = open_database(url)
-        super().__init__(real.reader, real.writer, real._turn)
+        super().__init__(real.reader, real.writer, real._file)
         migrations.upgrade(self)
         self.steps: list[str] = []
         self._fail_at = -1

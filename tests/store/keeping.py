@@ -24,7 +24,8 @@ ORIGIN = "610800.exchange"
 LOG_KEY = signing_key_from_raw(bytes(range(32)))
 LOG = VerifierKey(ORIGIN, ED25519, LOG_KEY.public)
 NOW = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
-ORDOS, XINZHOU, WUZHONG = "150600", "140900", "640300"
+AT = rfc3339(NOW)
+SENDER, ORDOS, XINZHOU, WUZHONG = "610800", "150600", "140900", "640300"
 KID = "k" * 43
 
 
@@ -50,7 +51,7 @@ class Letter:
     revision: int = 1
     jws: str = field(default_factory=lambda: os.urandom(48).hex())
     kind: str = "alert"
-    sender: str = "610800"
+    sender: str = SENDER
     marking: str = "amber"
     forget_at: str | None = None
 

@@ -6,13 +6,15 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
-from keeping import ORDOS, XINZHOU, Letter, open_store, put, verify
+from keeping import ORDOS, SENDER, XINZHOU, Letter, open_store, put, verify
 from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 from waiting import until
 
 from hub.errors import Code, Problem
@@ -24,11 +26,13 @@ PLACES = (SCRIPT.parent, SCRIPT.parents[1], SCRIPT.parents[2])
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, PLACES))}
 
 
-def queue_up(store: Store, jobs: list[Callable[[], object]]) -> list[object]:
-    """Run `jobs`, each on a thread, so that all of them wait for the appender together."""
+def queue_up(
+    store: Store, jobs: Sequence[Callable[[], object]], then: Callable[[], object] = lambda: None
+) -> list[object]:
+    """Run `jobs`, each on a thread, so that all of them wait for the appender together; `then` is done first."""
     gate = threading.Event()
     with ThreadPoolExecutor(len(jobs) + 1) as threads:
-        holding = threads.submit(store.write, Job(lambda _: gate.wait(10)))
+        holding = threads.submit(store.write, Job(lambda _: (gate.wait(10), then())))
         until(lambda: holding.running() and store._appender._queue.empty())
         futures = [threads.submit(job) for job in jobs]
         until(lambda: store._appender._queue.qsize() == len(jobs))
@@ -82,6 +86,23 @@ def test_a_job_that_breaks_the_database_fails_alone(store: Store) -> None:
     assert refused.code is Code.BUSY
     assert outcomes == ["accepted"] * 4
     assert verify(store).streams == {ORDOS: 4}
+
+
+def test_a_batch_whose_transaction_cannot_be_begun_is_busy_at_once(store: Store) -> None:
+    """One by one each job would wait for the same lock in vain, and those behind it for all of them."""
+    tried: list[object] = []
+
+    def refuse(connection: object) -> None:
+        tried.append(connection)
+        raise OperationalError("BEGIN", None, Exception("database is locked"))
+
+    jobs = [partial(lambda each: store.write(each.job()), Letter()) for _ in range(12)]
+    outcomes = queue_up(store, jobs, lambda: event.listen(store._database.writer, "begin", refuse))
+    assert [outcome.code for outcome in outcomes if isinstance(outcome, Problem)] == [Code.BUSY] * 12
+    assert len(tried) == 1
+    event.remove(store._database.writer, "begin", refuse)
+    assert put(store, Letter()) == [("accepted", 0)]
+    assert verify(store).size == 1
 
 
 def test_a_refusal_is_the_jobs_own_and_costs_its_neighbours_nothing(store: Store) -> None:
@@ -160,7 +181,9 @@ def test_what_was_told_survives_a_kill(database_url: str, told: int) -> None:
     store = open_store(database_url)
     assert verify(store).size >= told
     for index, record_id, digest in acknowledged:
-        assert [(each.index, each.digest) for each in store.revisions(record_id)] == [(int(index), digest)]
+        assert [(each.index, each.digest) for each in store.revisions(record_id, [SENDER])] == [
+            (int(index), digest)
+        ]
     size = store.head().size
     assert put(store, Letter()) == [("accepted", size)]
     store.close()

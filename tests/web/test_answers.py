@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -161,11 +162,23 @@ def test_a_failure_while_an_answer_is_finished_is_not_blamed_on_the_sender(world
         ("fr", MEANINGS[Code.NOT_FOUND].zh),
         ("", MEANINGS[Code.NOT_FOUND].zh),
         ("fr;q=1, en;q=0.5", MEANINGS[Code.NOT_FOUND].en),
+        ("zh-CN,en;q=0.5", MEANINGS[Code.NOT_FOUND].zh),
+        ("en-US,zh;q=0.9", MEANINGS[Code.NOT_FOUND].en),
+        ("zh;q=0.4, EN-gb;q=0.8", MEANINGS[Code.NOT_FOUND].en),
+        ("english", MEANINGS[Code.NOT_FOUND].zh),
+        (";;;=,q=x", MEANINGS[Code.NOT_FOUND].zh),
     ],
 )
 def test_a_problems_title_is_in_the_readers_language(world: World, asked: str, title: str) -> None:
     answer = world.partner(YULIN).ask("GET", "/v1/nowhere", headers={"Accept-Language": asked})
     assert answer.json["title"] == title
+
+
+def test_a_reader_of_a_hundred_thousand_languages_is_answered_in_chinese_at_once(world: World) -> None:
+    begun = time.monotonic()
+    answer = world.partner(YULIN).ask("GET", "/v1/nowhere", headers={"Accept-Language": "en," * 100_000})
+    assert time.monotonic() - begun < 0.5
+    assert answer.json["title"] == MEANINGS[Code.NOT_FOUND].zh
 
 
 def test_every_problem_has_a_page_in_both_languages(world: World) -> None:

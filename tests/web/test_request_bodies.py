@@ -112,6 +112,21 @@ def test_a_gzip_bomb_is_too_large_and_costs_little(world: World) -> None:
     assert peak < 4 * PUSH_BYTES
 
 
+@pytest.mark.parametrize("item", ["{}", "[]", '{"a":0}'])
+def test_a_million_small_things_are_too_large_before_they_are_parsed(world: World, item: str) -> None:
+    """They are sent as a few kilobytes and would become a hundred megabytes of objects."""
+    yulin = world.partner(YULIN)
+    body = b'{"records":[' + b",".join([item.encode()] * 1_000_000) + b"]}"
+    sent = gzip.compress(body, compresslevel=1)
+    assert len(sent) < len(body) // 100
+    tracemalloc.start()
+    answer = yulin.post(sent, headers=GZIP)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (answer.problem, answer.json["where"]) == ("too-large", "/records")
+    assert peak < 4 * len(body)
+
+
 BROKEN: dict[str, Callable[[bytes], bytes]] = {
     "not gzip": lambda body: body,
     "cut short": lambda body: gzip.compress(body)[:-9],

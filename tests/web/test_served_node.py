@@ -1,4 +1,7 @@
-"""A node as its own processes over loopback HTTP: what only a real server shows."""
+"""A node as its own processes over loopback HTTP: what only a real server shows.
+
+All of it happens while hundreds of connections are open that say nothing, or half of a request.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ import os
 import socket
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +63,30 @@ def partner(running: RunningLab, city: str) -> Partner:
         Clock(),
         running.lab.agreements[0]["id"],
     )
+
+
+HALVES = (b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ", b"POST /v1/records HTTP/1.1\r\n", b"G")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def lingering(running_lab: RunningLab) -> Iterator[list[socket.socket]]:
+    """Connections that hold a place and ask for nothing; the last few have begun a request."""
+    host, _, port = running_lab.lab.nodes[0].url.removeprefix("http://").partition(":")
+    with ExitStack() as held:
+        connect = partial(socket.create_connection, (host, int(port)), timeout=30)
+        opened = [held.enter_context(connect()) for _ in range(300)]
+        for connection, half in zip(opened[-len(HALVES) :], HALVES, strict=True):
+            connection.sendall(half)
+        yield opened
+
+
+def test_connections_that_say_nothing_do_not_stop_the_node(yulin: Partner) -> None:
+    """Each worker has 96 threads: more connections than all of them, and all of them answer."""
+    for _ in range(8):
+        assert yulin.send("GET", "/healthz", None, {}).status == 200
+    with ThreadPoolExecutor(32) as threads:
+        answers = [threads.submit(yulin.get, "/v1/records?limit=1") for _ in range(64)]
+        assert {each.result().status for each in answers} == {200}
 
 
 def pieces(body: bytes, size: int = 64 * 1024) -> Iterator[bytes]:
@@ -154,6 +182,28 @@ def test_garbage_does_not_end_the_server(node: LabNode, yulin: Partner) -> None:
     assert yulin.get("/healthz").status == 200
 
 
+@pytest.mark.parametrize(
+    "target", ["//v1/records", "///v1/records", "//healthz", "//metrics", "/v1//records"]
+)
+def test_a_doubled_slash_leads_nowhere(yulin: Partner, target: str) -> None:
+    """What a gateway forbids by its path must not be reached by another spelling of it."""
+    for signed in (target, target.replace("//", "/"), "/v1/records"):
+        fields = wire.sign_request(yulin.key, "GET", yulin.url + signed, None, now=yulin.clock())
+        answer = yulin.send("GET", target, None, fields)
+        assert answer.problem == "not-found"
+        assert "Location" not in answer.headers
+
+
+def test_a_record_is_not_had_by_head_or_options(yulin: Partner) -> None:
+    (outcome,) = yulin.deliver(yulin.record())
+    target = f"/v1/records/{outcome['id']}"
+    for method in ("HEAD", "OPTIONS"):
+        fields = wire.sign_request(yulin.key, method, yulin.url + target, None, now=yulin.clock())
+        answer = yulin.send(method, target, None, fields)
+        assert answer.status == 404
+        assert "Allow" not in answer.headers
+
+
 def test_the_nodes_own_log_names_no_contents(running_lab: RunningLab, yulin: Partner) -> None:
     record = yulin.record()
     yulin.deliver(record)
@@ -176,3 +226,10 @@ def total(yulin: Partner) -> float:
     text = yulin.send("GET", "/metrics", None, {}).content.decode()
     lines = [line for line in text.splitlines() if line.startswith('hub_records_total{outcome="accepted"}')]
     return float(lines[0].split()[-1]) if lines else 0.0
+
+
+def test_a_request_that_never_ends_its_header_is_cut(lingering: list[socket.socket]) -> None:
+    """It stands last: by now the time that a header may take has passed since the connections were opened."""
+    for connection in lingering[-len(HALVES) :]:
+        answer = b"".join(iter(partial(connection.recv, 4096), b""))
+        assert b" 200 " not in answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -189,6 +190,20 @@ def test_a_digest_that_is_none_is_refused(world: World, digest: str) -> None:
     signature = base64.b64encode(yulin.key.private.sign(base)).decode()
     answer = yulin.send_as_is("POST", PULL, body, {**values, "Signature": f"sig1=:{signature}:"})
     assert answer.problem in ("bad-signature", "unsigned", "malformed")
+
+
+@pytest.mark.parametrize("others", ["", ", md5=:AAAA:"])
+def test_a_digest_by_another_algorithm_alone_is_unsigned(world: World, others: str) -> None:
+    """It may fit the body: it is still not the one that the contract asks for."""
+    yulin = world.partner(YULIN)
+    body = compact({"records": [yulin.record()]})
+    sha_512 = base64.b64encode(hashlib.sha512(body).digest()).decode()
+    fields = wire.sign_request(yulin.key, "POST", yulin.url + PULL, body, now=yulin.clock())
+    fields |= {"Content-Digest": f"sha-512=:{sha_512}:{others}", "Content-Type": "application/json"}
+    signature = yulin.key.private.sign(wire.signature_base("POST", yulin.url + PULL, fields))
+    fields["Signature"] = f"sig1=:{base64.b64encode(signature).decode()}:"
+    assert yulin.send_as_is("POST", PULL, body, fields).problem == "unsigned"
+    assert world.types()["accepted"] == 0
 
 
 # -- once --------------------------------------------------------------------------------------------------

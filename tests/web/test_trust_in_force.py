@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 import wire
 from partner import ORDOS, XINZHOU, YULIN, World, members_of
-from waiting import until
 
+import hub.trust
 from hub.clock import utc_now
-from hub.errors import Problem
+from hub.errors import Code, Problem
 from hub.log.entry import TrustChanged
 from hub.log.verifier import verify_record
+
+
+@pytest.fixture
+def always_looking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each request looks at the repository."""
+    monkeypatch.setattr(hub.trust, "LOOK_EVERY_SECONDS", -1)
 
 
 def revoke(kid: str) -> Callable[[dict[str, Any], dict[str, Any]], None]:
@@ -28,6 +34,7 @@ def revoke(kid: str) -> Callable[[dict[str, Any], dict[str, Any]], None]:
     return change
 
 
+@pytest.mark.usefixtures("always_looking")
 def test_a_key_revoked_on_disk_is_refused_by_the_running_node(world: World) -> None:
     yulin, xinzhou = world.partner(YULIN), world.partner(XINZHOU)
     world.clock.advance(minutes=-1)
@@ -36,7 +43,6 @@ def test_a_key_revoked_on_disk_is_refused_by_the_running_node(world: World) -> N
     receipt = yulin.get(f"/v1/records/{outcome['id']}/proof").content
     world.clock.advance(minutes=1)
     world.change_trust(revoke(yulin.key.kid))
-    until(lambda: yulin.get("/v1/records").status == 401)
     assert yulin.get("/v1/records").problem == "unknown-key"
     assert yulin.post({"records": [yulin.record()]}).problem == "unknown-key"
     assert xinzhou.get("/v1/records").status == 200, "no other key is touched"
@@ -68,17 +74,64 @@ def test_a_record_by_a_revoked_key_is_refused_however_it_comes(open_a_world: Cal
     good.deliver(good.record())
 
 
+@pytest.mark.usefixtures("always_looking")
 def test_a_repository_that_fails_its_checks_never_comes_into_force(world: World) -> None:
     yulin = world.partner(YULIN)
     trust = world.folder / "trust"
     shutil.copytree(trust, world.folder / "before")
     world.change_trust(revoke(world.partner(XINZHOU).key.kid))
     (trust / "2.targets.json").write_bytes(b"{}")
-    until(lambda: world.send("GET", "/readyz", None, {}).status == 503 or yulin.get("/v1/records") is None)
     faults = world.send("GET", "/readyz", None, {}).json["faults"]
     assert "trust repository was refused" in faults[0]
     yulin.deliver(yulin.record())
     assert world.partner(XINZHOU).get("/v1/records").status == 200, "the last good list goes on"
+
+
+@pytest.mark.usefixtures("always_looking")
+def test_a_repository_that_is_copied_file_by_file_comes_into_force_once_it_is_whole(world: World) -> None:
+    """The timestamp came first, and nothing about it changes when the rest has come."""
+    yulin, xinzhou = world.partner(YULIN), world.partner(XINZHOU)
+    trust, whole, before = (world.folder / name for name in ("trust", "whole", "before"))
+    shutil.copytree(trust, before)
+    world.change_trust(revoke(xinzhou.key.kid))
+    trust.rename(whole)
+    before.rename(trust)
+    shutil.copy2(whole / "timestamp.json", trust)
+    for missing in ("2.snapshot.json", "2.targets.json", "targets"):
+        assert yulin.get("/v1/records").status == xinzhou.get("/v1/records").status == 200
+        readiness = world.send("GET", "/readyz", None, {})
+        assert readiness.status == 503
+        assert "refused" in readiness.json["faults"][0]
+        if missing != "targets":
+            shutil.copy2(whole / missing, trust)
+    for target in (whole / "targets").iterdir():
+        shutil.copy2(target, trust / "targets")
+    assert xinzhou.get("/v1/records").problem == "unknown-key"
+    assert yulin.get("/v1/records").status == 200
+    assert world.send("GET", "/readyz", None, {}).json["faults"] == []
+    assert sorted(entry.version for entry in world.entries(TrustChanged)) == [1, 1, 2, 2]
+
+
+@pytest.mark.usefixtures("always_looking")
+def test_a_change_that_cannot_be_noted_is_noted_later_and_no_request_suffers(world: World) -> None:
+    yulin, xinzhou = world.partner(YULIN), world.partner(XINZHOU)
+    tried: list[datetime] = []
+
+    def fail(now: datetime) -> None:
+        tried.append(now)
+        raise Problem(Code.BUSY, "the database cannot be written now")
+
+    note, world.node.trust.on_change = world.node.trust.on_change, fail
+    world.change_trust(revoke(xinzhou.key.kid))
+    assert yulin.get("/v1/records").status == 200
+    assert xinzhou.get("/v1/records").problem == "unknown-key", "it is in force all the same"
+    assert len(tried) >= 2
+    assert len(world.entries(TrustChanged)) == 2
+    world.node.trust.on_change = note
+    assert yulin.get("/v1/records").status == 200
+    assert len(world.entries(TrustChanged)) == 4
+    assert yulin.get("/v1/records").status == 200
+    assert len(world.entries(TrustChanged)) == 4
 
 
 def test_a_node_that_starts_names_the_lists_in_force_once(open_a_world: Callable[..., World]) -> None:

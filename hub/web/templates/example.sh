@@ -43,12 +43,14 @@ HEADER=$(printf '{"alg":"Ed25519","kid":"%s","typ":"record+jws"}' "$KID" | b64ur
 BODY=$(printf '%s' "$PAYLOAD" | b64url)
 JWS=$HEADER.$BODY.$(printf '%s' "$HEADER.$BODY" | sign | b64url)
 
-# Push it.
+# Push it. The answer names its place in the log.
 printf '{"records":["%s"]}' "$JWS" > "$TMP/push.json"
-call POST "$NODE/v1/records" "$TMP/push.json"; echo
+call POST "$NODE/v1/records" "$TMP/push.json" > "$TMP/pushed.json"; cat "$TMP/pushed.json"; echo
+INDEX=$(sed 's/.*"index":\([0-9]*\).*/\1/' "$TMP/pushed.json")
 
-# Pull it as the recipient, then fetch its receipt.
+# Pull as the recipient from that place on, then fetch the receipt. A real client begins with after=-1, keeps the
+# "next" of each answer and asks with it the next time.
 use "$RECIPIENT_KEY"
-call GET "$NODE/v1/records?after=-1&limit=10&kind=mediation_case"; echo
+call GET "$NODE/v1/records?after=$((INDEX - 1))&limit=10"; echo
 call GET "$NODE/v1/records/$ID/proof" > receipt.tlog-proof
 printf '%s' "$JWS" > record.jws

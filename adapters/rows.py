@@ -1,0 +1,116 @@
+"""A row -> a draft, or what is wrong with it. The same for a row that was kept and mended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from adapters.checking import explained, is_right
+from adapters.column_plan import Layout, Met
+from adapters.drafts import NO_ROW, Draft, Place, Reason, Rejection, reject
+from adapters.paths import BODY, PRIVATE
+from adapters.table_plan import TablePlan
+from adapters.values import Flaw
+from adapters.values.convert import LOST, NO_RESULT, shown
+
+
+class KeptRow(Mapping[str, str]):
+    """A row as text, by column: made when asked for, and shown in no `repr`."""
+
+    __slots__ = ("_cells",)
+
+    def __init__(self, cells: Mapping[str, Any]) -> None:
+        self._cells = cells
+
+    def __getitem__(self, name: str) -> str:
+        return shown(self._cells[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._cells)
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    def __repr__(self) -> str:
+        return f"KeptRow({len(self)} columns)"
+
+
+def unkept(text: str) -> Any:
+    """A cell from its kept text: lists and objects stand in it as JSON."""
+    if text[:1] in ("[", "{"):
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            pass
+    return text
+
+
+def draft_or_flaws(
+    plan: TablePlan, cells: Mapping[str, Any], place: Place, unknown: tuple[str, ...] = ()
+) -> Draft | list[Rejection]:
+    """The draft of a row, or a rejection for each of its flaws; columns in `unknown` are not carried."""
+    met: list[Met] = []
+    roots, slots, used = plan.columns.read(cells, met)
+    layout = plan.columns.gather(roots, slots)
+    number, flaw = plan.local_number(cells)
+    if flaw is not None:
+        met.insert(0, flaw)
+    recipients = plan.recipients(cells, met)
+    subject, flaw = plan.subject(cells)
+    if flaw is not None:
+        met.append(flaw)
+    body, private = roots[BODY], roots[PRIVATE]
+    if met or not is_right(plan.kind, body, private):
+        return _rejections(plan, _Row(cells, place, number), met, layout)
+    return Draft(
+        plan.kind.name,
+        plan.kind.version,
+        body,
+        number,
+        place,
+        private or None,
+        recipients,
+        subject,
+        tuple(name for name in unknown if cells.get(name) not in (None, "")) if unknown else (),
+        plan.supplied(used) if used else (),
+        plan.system,
+        "" if plan.table.subject is None else plan.table.subject.system or plan.system,
+        plan.table.title,
+        KeptRow(cells),
+    )
+
+
+class _Row(NamedTuple):
+    """What every rejection of a row says of it."""
+
+    cells: Mapping[str, Any]
+    place: Place
+    number: str
+
+
+def _rejections(plan: TablePlan, row: _Row, met: list[Met], layout: Layout) -> list[Rejection]:
+    """One for each column at most: what a cell is refused for comes before what the schema misses."""
+    first: dict[str, Met] = {}
+    for each in met:
+        first.setdefault(each.column, each)
+    for column, reason, zh, en in explained(plan.kind, plan.columns, layout):
+        first.setdefault(column, Met(column, row.cells.get(column), Flaw(reason, zh, en)))
+    kept = KeptRow(row.cells)
+    return [refused(plan, row.place, each, row.number, kept) for each in first.values()]
+
+
+def refused(
+    plan: TablePlan, place: Place, met: Met, number: str = "", row: Mapping[str, str] = NO_ROW
+) -> Rejection:
+    """The rejection of a row for what is wrong with a column."""
+    reason, zh, en = met.flaw.reason, met.flaw.zh, met.flaw.en
+    text = None if met.cell is None else shown(met.cell)
+    if met.cell is NO_RESULT:
+        text = None
+    elif text is not None and LOST in text:
+        reason, zh, en = Reason.ENCODING, "", ""
+    plainly = reject(place, met.column, reason, text, zh=zh, en=en)
+    return Rejection(
+        place, met.column, reason, plainly.shape, plainly.zh, plainly.en, plan.table.title, number, row
+    )
