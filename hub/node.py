@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Final
+
+import psutil
 
 from hub.clock import utc_now
 from hub.config import Config
@@ -20,6 +23,9 @@ from hub.trust import TrustInForce
 from keys.files import read_passphrase, read_signing
 from keys.suite import SigningKey
 from keys.trust_list import Trust
+
+WORKERS: Final = "workers"
+"""The folder in `state` that holds a file for each web worker, named after its pid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,9 @@ class Node:
                 faults.append("the log's last entry is missing")
         except Problem as problem:
             faults.append(f"the log's checkpoint does not verify: {problem.detail}")
+        missing = self._missing_workers()
+        if missing:
+            faults.append(f"{missing} of {self.config.workers} workers are not up")
         if self.trust.failure is not None:
             faults.append(f"a newer trust repository was refused: {self.trust.failure}")
         return Health(
@@ -96,11 +105,26 @@ class Node:
             faults,
         )
 
+    def announce(self) -> None:
+        """Say that a web worker, this process, is up; `serve` empties the folder at its start."""
+        (self.config.state / WORKERS / str(os.getpid())).touch()
+
+    def _missing_workers(self) -> int:
+        """How many of the configured web workers are not up; none where this node is not served by workers."""
+        folder = self.config.state / WORKERS
+        if not folder.is_dir():
+            return 0
+        up = sum(psutil.pid_exists(int(each.name)) for each in folder.iterdir())
+        return max(0, self.config.workers - up)
+
     def remember(self) -> None:
         """Keep the newest checkpoint outside the database, to know an old copy of it by at the next start."""
         checkpoint = self.store.head().checkpoint
         written = self._memory.with_name(f"{self._memory.name}.{os.getpid()}")
-        written.write_text(checkpoint)
+        with written.open("w", encoding="utf-8") as file:
+            file.write(checkpoint)
+            file.flush()
+            os.fsync(file.fileno())
         written.replace(self._memory)
 
     @property

@@ -92,11 +92,6 @@ def check_verb(caller: Caller, verb: Verb) -> None:
         raise Problem(Code.NOT_ALLOWED, f"a key of this role ({caller.role}) may not {verb}")
 
 
-def may_see(caller: Caller, sender: str, recipients: frozenset[str]) -> bool:
-    """Whether a record exists for this caller: its sender, its recipients, auditors of any of them."""
-    return sender in caller.cities or bool(recipients & caller.cities)
-
-
 def may_follow(caller: Caller, sender: str) -> bool:
     """Whether the caller may learn how far a record got: its sender, and auditors."""
     return caller.role is Role.AUDITOR or sender in caller.cities

@@ -41,13 +41,14 @@ def serve(path: Path, config: Config) -> None:
     # Workers are new processes: a fork would carry over this one's threads and their locks.
     multiprocessing.set_start_method("spawn", force=True)
     os.environ[CONFIG_VARIABLE] = str(path.resolve())
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_folder(config))
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_emptied(config.state / "metrics"))
     # Each of many threads would otherwise keep an arena of its own for what large pages leave behind.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     with ProcessPoolExecutor(1) as alone:
         refused = alone.submit(try_opening).result()
     if refused is not None:
         raise Problem(Code(refused[0]), refused[1], where=refused[2])
+    _emptied(config.state / "workers")
     os.environ[SUPERVISOR_VARIABLE] = str(os.getpid())
     server("hub.worker:worker", config.host, config.port, config.workers, config.threads).serve()
 
@@ -98,9 +99,8 @@ def _watch(supervisor: int) -> None:
     os._exit(1)
 
 
-def _metrics_folder(config: Config) -> Path:
-    """Where the workers share their metrics: empty at each start, as counters begin at nought."""
-    folder = config.state / "metrics"
+def _emptied(folder: Path) -> Path:
+    """A folder in which the workers of this start, and no earlier ones, leave their files."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
     return folder

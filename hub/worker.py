@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
+import threading
+import time
 from pathlib import Path
+from typing import Final
 
+import psutil
 from flask import Flask
 
 from hub.config import read_config
@@ -16,15 +21,34 @@ from hub.serving import CONFIG_VARIABLE, end_with_supervisor
 from hub.web import metrics
 from hub.web.application import create_application
 
+SWITCH_SECONDS: Final = 0.0005
+
+
+LISTENING_SECONDS: Final = 60
+
+
+def _announce(node: Node) -> None:
+    """Count this worker as up once it listens: connections made before go to the others, and stay there."""
+    this = psutil.Process()
+    deadline = time.monotonic() + LISTENING_SECONDS
+    while time.monotonic() < deadline:
+        if any(each.status == psutil.CONN_LISTEN for each in this.net_connections("tcp")):
+            break
+        time.sleep(0.02)
+    node.announce()
+
 
 def worker() -> Flask:
     """The application of the node that the environment names; it ends with its supervisor."""
     end_with_supervisor()
     configure_logging()
+    # The appender holds the writers' turn while it waits for the interpreter: it must not wait for long.
+    sys.setswitchinterval(SWITCH_SECONDS)
     metrics.reserve()
     node = Node(read_config(Path(os.environ[CONFIG_VARIABLE])))
     schedule(node).start()
     application = create_application(node)
+    threading.Thread(target=_announce, args=(node,), name="announcing", daemon=True).start()
     # What is here now stays for good: the collector need not look through it again at every turn.
     gc.collect()
     gc.freeze()

@@ -12,15 +12,15 @@ from partner import ORDOS, WUZHONG, XINZHOU, YULIN, Partner, World, members_of
 from hub.log.receipt import Receipt
 
 Shared = tuple[str, str, str]
-"""An id, Yulin's record of it and Xinzhou's, both for Ordos."""
+"""An id, Yulin's record of it for Ordos, and Xinzhou's for Ordos and Yulin."""
 
 
 @pytest.fixture(params=["owner first", "squatter first"])
 def shared(world: World, request: pytest.FixtureRequest) -> Shared:
-    """Xinzhou, to whom Yulin's record is none of its business, pushes one of the same id."""
+    """Xinzhou, to whom Yulin's record is none of its business, pushes one of the same id under Yulin's nose."""
     yulin, xinzhou = world.partner(YULIN), world.partner(XINZHOU)
     record_id = members_of(yulin.record())["id"]
-    ours, theirs = yulin.record(id=record_id), xinzhou.record(id=record_id)
+    ours, theirs = yulin.record(id=record_id), xinzhou.record(to=[ORDOS, YULIN], id=record_id)
     pushes = [(yulin, ours), (xinzhou, theirs)]
     for partner, record in pushes if request.param == "owner first" else reversed(pushes):
         partner.deliver(record)
@@ -86,9 +86,12 @@ def test_an_auditor_follows_either(world: World, shared: Shared) -> None:
 
 
 def test_nobody_sees_the_others_record_by_naming_its_sender(world: World, shared: Shared) -> None:
-    record_id, *_ = shared
-    assert world.partner(YULIN).get(f"/v1/records/{record_id}?from={XINZHOU}").problem == "not-found"
+    record_id, _, theirs = shared
+    assert world.partner(XINZHOU).get(f"/v1/records/{record_id}?from={YULIN}").problem == "not-found"
     assert world.partner(WUZHONG).get(f"/v1/records/{record_id}?from={YULIN}").problem == "not-found"
+    assert shown(world.partner(YULIN), record_id, f"?from={XINZHOU}") == [theirs], (
+        "it is one of its recipients"
+    )
 
 
 def host_all(trust_list: dict[str, Any], _: dict[str, Any]) -> None:

@@ -10,8 +10,7 @@ import os
 import socket
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,8 @@ from partner import ORDOS, YULIN, Answer, Clock, Partner
 from hub.lab.building import LabNode
 from hub.lab.running import RunningLab
 from schemas.limits import PUSH_BYTES
+
+pytestmark = pytest.mark.usefixtures("lingering")
 
 
 def send(url: str, method: str, target: str, body: Any, headers: Mapping[str, str]) -> Answer:
@@ -63,21 +64,6 @@ def partner(running: RunningLab, city: str) -> Partner:
         Clock(),
         running.lab.agreements[0]["id"],
     )
-
-
-HALVES = (b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ", b"POST /v1/records HTTP/1.1\r\n", b"G")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def lingering(running_lab: RunningLab) -> Iterator[list[socket.socket]]:
-    """Connections that hold a place and ask for nothing; the last few have begun a request."""
-    host, _, port = running_lab.lab.nodes[0].url.removeprefix("http://").partition(":")
-    with ExitStack() as held:
-        connect = partial(socket.create_connection, (host, int(port)), timeout=30)
-        opened = [held.enter_context(connect()) for _ in range(300)]
-        for connection, half in zip(opened[-len(HALVES) :], HALVES, strict=True):
-            connection.sendall(half)
-        yield opened
 
 
 def test_connections_that_say_nothing_do_not_stop_the_node(yulin: Partner) -> None:
@@ -226,10 +212,3 @@ def total(yulin: Partner) -> float:
     text = yulin.send("GET", "/metrics", None, {}).content.decode()
     lines = [line for line in text.splitlines() if line.startswith('hub_records_total{outcome="accepted"}')]
     return float(lines[0].split()[-1]) if lines else 0.0
-
-
-def test_a_request_that_never_ends_its_header_is_cut(lingering: list[socket.socket]) -> None:
-    """It stands last: by now the time that a header may take has passed since the connections were opened."""
-    for connection in lingering[-len(HALVES) :]:
-        answer = b"".join(iter(partial(connection.recv, 4096), b""))
-        assert b" 200 " not in answer
