@@ -6,8 +6,12 @@ it, if one did.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import Executor
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -26,6 +30,8 @@ from schemas.record import Record
 
 VERIFY_CHUNK: Final = 32
 """Signatures checked by one thread at a time; those of a smaller push are checked where it arrives."""
+CROWDED_SECONDS: Final = 2.0
+"""Pushes that met so shortly ago will meet again."""
 
 
 @dataclass(slots=True)
@@ -41,19 +47,48 @@ class Candidate:
     problem: Problem | None = None
 
 
-def judge_all(
-    caller: Caller, pushed: Sequence[object], trust: Trust, now: datetime, threads: Executor
-) -> list[Candidate]:
-    """Judge every record of a push, step after step: checking signatures leaves the interpreter's lock alone, so
-    that this part, done for itself, runs on all cores."""
-    signed = [_read(each, trust) for each in pushed]
-    if len(signed) <= VERIFY_CHUNK:
-        candidates = [_verify(each) for each in signed]
-    else:
-        parts = [signed[at : at + VERIFY_CHUNK] for at in range(0, len(signed), VERIFY_CHUNK)]
-        chunks = threads.map(lambda part: [_verify(each) for each in part], parts)
-        candidates = [candidate for chunk in chunks for candidate in chunk]
-    return [_admit(caller, each, trust, now) for each in candidates]
+class Judge:
+    """Judges pushes, on all cores where a push is the only one.
+
+    Checking signatures leaves the interpreter's lock alone, so that a push by itself has them checked on several
+    threads. Several pushes keep the cores busy without that, and would only be in each other's way.
+    """
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="verify")
+        self._counting = threading.Lock()
+        self._under_way = 0
+        self._crowded_until = 0.0
+
+    def close(self) -> None:
+        self._threads.shutdown()
+
+    def all(self, caller: Caller, pushed: Sequence[object], trust: Trust, now: datetime) -> list[Candidate]:
+        """Every record of a push, judged step after step."""
+        signed = [_read(each, trust) for each in pushed]
+        with self._counted() as alone:
+            if alone and len(signed) > VERIFY_CHUNK:
+                parts = [signed[at : at + VERIFY_CHUNK] for at in range(0, len(signed), VERIFY_CHUNK)]
+                chunks = self._threads.map(lambda part: [_verify(each) for each in part], parts)
+                candidates = [candidate for chunk in chunks for candidate in chunk]
+            else:
+                candidates = [_verify(each) for each in signed]
+        return [_admit(caller, each, trust, now) for each in candidates]
+
+    @contextmanager
+    def _counted(self) -> Iterator[bool]:
+        """Whether a push is the only one, and has been for a while."""
+        at = time.monotonic()
+        with self._counting:
+            self._under_way += 1
+            if self._under_way > 1:
+                self._crowded_until = at + CROWDED_SECONDS
+            alone = at > self._crowded_until
+        try:
+            yield alone
+        finally:
+            with self._counting:
+                self._under_way -= 1
 
 
 def _read(pushed: object, trust: Trust) -> Candidate:

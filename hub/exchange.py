@@ -15,17 +15,13 @@ once.
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from hub import policy
-from hub.acceptance import VERIFY_CHUNK, Candidate, judge_all
+from hub.acceptance import Candidate, Judge
 from hub.clock import rfc3339
 from hub.errors import Code, Problem
 from hub.log import entry as entries
@@ -118,14 +114,11 @@ class Exchange:
         self._trust = trust
         self._clock = clock
         self.watcher = Watcher(lambda: store.head().size, polls)
-        self._large = threading.Lock()
-        """Large pushes are judged one after the other: side by side they would only keep the appender, and with it
-        every other process, from its turn at the interpreter."""
-        self._threads = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="verify")
+        self._judge = Judge()
 
     def close(self) -> None:
         self.watcher.close()
-        self._threads.shutdown()
+        self._judge.close()
 
     # -- push ----------------------------------------------------------------------------------------
 
@@ -142,8 +135,7 @@ class Exchange:
                 where="/records",
             )
         trust = self._trust()
-        with self._large if len(pushed) > VERIFY_CHUNK else nullcontext():
-            candidates = judge_all(caller, pushed, trust, now, self._threads)
+        candidates = self._judge.all(caller, pushed, trust, now)
         ids = [
             record_id
             for candidate in candidates
