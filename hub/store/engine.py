@@ -25,9 +25,12 @@ SQLITE_PRAGMAS = (
     "PRAGMA synchronous=FULL",
     "PRAGMA busy_timeout=3000",
     "PRAGMA temp_store=MEMORY",
-    "PRAGMA cache_size=-32768",  # KiB: the index on ids, which may be random, stays in memory longer
     "PRAGMA wal_autocheckpoint=8000",  # pages: pages that many commits touch are written back once
 )
+
+
+WRITER_CACHE = "PRAGMA cache_size=-32768"
+"""In KiB, for the one connection that writes: the index on ids, which may be random, stays in memory longer."""
 
 
 class Turn:
@@ -136,8 +139,12 @@ def _open_sqlite(url: URL) -> Database:
         for pragma in SQLITE_PRAGMAS:
             connection.execute(pragma)
 
+    def enlarge(connection: Any, _record: Any) -> None:
+        connection.execute(WRITER_CACHE)
+
     for engine in (reader, writer):
         event.listen(engine, "connect", prepare)
+    event.listen(writer, "connect", enlarge)
     event.listen(reader, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     event.listen(writer, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     return Database(reader, writer, path)
