@@ -36,7 +36,6 @@ class Health:
     size: int
     checkpoint: str
     trust_expires_at: datetime
-    held_pulls: int
     faults: list[str]
 
     @property
@@ -101,7 +100,6 @@ class Node:
             head.size,
             head.checkpoint,
             self.trust.expires_at,
-            self.exchange.watcher.waiting,
             faults,
         )
 
