@@ -74,7 +74,7 @@ def read_config(path: Path) -> Config:
     try:
         loaded: dict[str, Any] = _ConfigSchema().load(document)
     except ValidationError as error:
-        where, message = _first(error.messages_dict)
+        where, message = first_mistake(error.messages_dict)
         raise Problem(Code.INVALID, f"{path.name}: {message}", where=where) from error
     return _config(path.resolve().parent, loaded)
 
@@ -94,7 +94,7 @@ def _config(base: Path, loaded: dict[str, Any]) -> Config:
         url=loaded["url"].rstrip("/"),
         host=host.strip("[]"),
         port=int(port),
-        database=_database(base, loaded["database"]),
+        database=database_at(base, loaded["database"]),
         trust=base / loaded["trust"],
         state=base / loaded["state"],
         node_key=base / keys["node"],
@@ -107,15 +107,17 @@ def _config(base: Path, loaded: dict[str, Any]) -> Config:
     )
 
 
-def _database(base: Path, url: str) -> str:
+def database_at(base: Path, url: str) -> str:
+    """A database's URL, in which the path of an SQLite file is absolute."""
     scheme, separator, path = url.partition(":///")
     if scheme == "sqlite" and separator and not path.startswith("/"):
         return f"sqlite:///{base / path}"
     return url
 
 
-def _first(messages: dict[str, Any], prefix: str = "") -> tuple[str, str]:
+def first_mistake(messages: dict[Any, Any], prefix: str = "") -> tuple[str, str]:
+    """Where the first of marshmallow's messages points (a JSON pointer), and what it says."""
     name, found = next(iter(messages.items()))
     if isinstance(found, dict):
-        return _first(found, f"{prefix}/{name}")
+        return first_mistake(found, f"{prefix}/{name}")
     return f"{prefix}/{name}", str(found[0] if isinstance(found, list) else found)
