@@ -46,7 +46,7 @@ from keys.trust_list import Node, Trust
 from schemas import record, strict_json
 from schemas.limits import PAGE_RECORDS, PUSH_BYTES, PUSH_RECORDS
 
-__all__ = ["Arrival", "Client", "Cursor", "Outcome"]
+__all__ = ["Arrival", "Client", "Cursor", "Outcome", "Predecessor"]
 
 SIGNED_PATHS: Final = ("/v1/", "/log/tile/entries/")
 GATEWAY_STATUSES: Final = (502, 503, 504)
@@ -70,6 +70,15 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Predecessor:
+    """The revision that a new one follows."""
+
+    id: str
+    revision: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """A pulled record, verified: its members, its JWS, and the receipt to be kept with it.
 
@@ -83,6 +92,11 @@ class Arrival:
     digest: str
     receipt: str
     skipped: int = 0
+
+    @property
+    def predecessor(self) -> Predecessor:
+        """This revision, as the next one names it."""
+        return Predecessor(self.record.id, self.record.revision, self.digest)
 
 
 class Client:
@@ -199,7 +213,7 @@ class Client:
             subject=original.id,
             body={"digest": arrival.digest, "outcome": outcome, "reason": reason, "note": None},
             id=own,
-            follows=held[-1] if held else None,
+            follows=held[-1].predecessor if held else None,
         )
         return next(self.push([jws]))
 
@@ -224,7 +238,7 @@ class Client:
         marking: str = "amber",
         subject: str | None = None,
         id: str | None = None,
-        follows: Arrival | None = None,
+        follows: Predecessor | None = None,
         withdrawn: str | None = None,
         version: int = 1,
         expires_at: datetime | None = None,
@@ -243,10 +257,10 @@ class Client:
             sealed = seal(strict_json.dumps(dict(private)), keys)
         payload = record.dump(
             {
-                "id": follows.record.id if follows else id or record.new_id(now, os.urandom(10)),
+                "id": follows.id if follows else id or record.new_id(now, os.urandom(10)),
                 "kind": kind,
                 "version": version,
-                "revision": follows.record.revision + 1 if follows else 1,
+                "revision": follows.revision + 1 if follows else 1,
                 "previous": follows.digest if follows else None,
                 "from": sender,
                 "to": list(recipients),

@@ -1,7 +1,8 @@
 """A node's configuration: `hub.toml`, read once into a frozen value.
 
 Relative paths are relative to the file. Secrets are not in it: key files are encrypted, and their
-passphrase comes from `passphrase_file` or the environment variable `HUB_PASSPHRASE`.
+passphrase comes from `passphrase_file` or the environment variable `HUB_PASSPHRASE`. What it says of cities'
+office systems (`[[adapters]]`) is read by `hub.offices.settings`.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ class _ConfigSchema(Schema):
     state = fields.String(load_default="state", validate=validate.Length(1, 1024))
     keys = fields.Nested(_KeysSchema, required=True)
     serve = fields.Nested(_ServeSchema, load_default=lambda: _ServeSchema().load({}))
+    adapters = fields.Raw()  # hub.offices.settings
 
 
 def read_config(path: Path) -> Config:

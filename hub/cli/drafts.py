@@ -163,7 +163,7 @@ def compose(client: Client, draft: Draft, sender: str, held: Held) -> str | Arri
         marking=draft.marking,
         subject=draft.subject,
         id=draft.id,
-        follows=follows,
+        follows=None if follows is None else follows.predecessor,
         withdrawn=draft.withdrawn,
         version=draft.version,
         expires_at=draft.expires_at,

@@ -95,7 +95,7 @@ def _push(clients: Mapping[str, Client], now: datetime) -> Iterator[Shown]:
                 body=body,
                 private=sample.get("private"),
                 id=record_id,
-                follows=held[-1] if held else None,
+                follows=held[-1].predecessor if held else None,
                 subject=adapted_id(about["from"], SYSTEM, about["number"]) if about else None,
             )
             outcome = next(client.push([jws]))

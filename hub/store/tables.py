@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Index,
     Integer,
@@ -133,3 +134,78 @@ trust_versions = Table(
     Column("idx", BigInteger, nullable=False),
     PrimaryKeyConstraint("file", "version"),
 )
+
+office_units = Table(
+    "office_units",
+    metadata,
+    Column("city", String(6), nullable=False),
+    Column("source", String(32), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("stamp", Text, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("dialect", LargeBinary(32), nullable=False),
+    Column("read_at", String(24), nullable=False),
+    PrimaryKeyConstraint("city", "source", "name"),
+    Index("office_units_by_digest", "city", "source", "digest"),
+)
+"""Files, lists and views of cities' office systems that were read to their end, as they were then."""
+
+office_rows = Table(
+    "office_rows",
+    metadata,
+    Column("city", String(6), nullable=False),
+    Column("system", String(64), nullable=False),
+    Column("number", Text, nullable=False),
+    Column("record", LargeBinary(16), nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("source", String(32), nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("run", BigInteger, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("digest", LargeBinary(32), nullable=True),
+    Column("content", LargeBinary(32), nullable=True),
+    Column("withdrawn", Boolean, nullable=False),
+    Column("waiting", Text, nullable=True),
+    Column("waiting_content", LargeBinary(32), nullable=True),
+    PrimaryKeyConstraint("city", "system", "number"),
+    Index("office_rows_by_record", "city", "record"),
+    Index("office_rows_by_unit", "city", "source", "unit"),
+)
+"""What was sent of each row: the revision (0: nothing yet), its digest, a keyed digest of its content.
+
+`waiting` is a signed record whose outcome is not known; `run` is the last run that met the row.
+"""
+
+office_quarantine = Table(
+    "office_quarantine",
+    metadata,
+    Column("entry", LogIndex, primary_key=True, autoincrement=True),
+    Column("city", String(6), nullable=False),
+    Column("source", String(32), nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("content", LargeBinary(32), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("sheet", Text, nullable=True),
+    Column("line", Integer, nullable=True),
+    Column("reasons", Text, nullable=False),
+    Column("kept", Text, nullable=True),
+    Column("mended", Boolean, nullable=False),
+    Column("since", String(24), nullable=False),
+    Column("run", BigInteger, nullable=False),
+    Index("office_quarantine_by_content", "city", "source", "unit", "content", unique=True),
+)
+"""Rows that were not sent, and why. `kept` is the row, sealed to its own city; `mended` ones were sent since."""
+
+office_sinks = Table(
+    "office_sinks",
+    metadata,
+    Column("city", String(6), nullable=False),
+    Column("name", String(32), nullable=False),
+    Column("after", BigInteger, nullable=False),
+    Column("upto", BigInteger, nullable=True),
+    Column("numbers", Text, nullable=False),
+    PrimaryKeyConstraint("city", "name"),
+)
+"""How far each sink has been fed: all up to `after`; the files being written now end with `upto`."""
