@@ -29,6 +29,12 @@ def _compiled(shape: type[Shape]) -> CompiledSchema:
     return CompiledSchema(shape)
 
 
+@cache
+def _schema(shape: type[Shape]) -> Shape:
+    """Made once: marshmallow copies every field of a schema when it makes one."""
+    return shape()
+
+
 def is_right(kind: Kind, body: Mapping[str, Any], private: Mapping[str, Any]) -> bool:
     """Whether both parts fit the kind's schemas."""
     return _fits(kind.body, body) and (
@@ -42,7 +48,7 @@ def _fits(shape: type[Shape], part: Mapping[str, Any]) -> bool:
 
 def _faults(shape: type[Shape], part: Mapping[str, Any]) -> list[Fault]:
     try:
-        shape().load(part)
+        _schema(shape).load(part)
     except ValidationError as error:
         return faults(error)
     return []

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
-from adapters.cells import each_name, fetched, fetcher, into, objects, put_cell, walk
+from adapters.cells import each_name, fetched, fetcher, into, objects, put_cell, real_names, walk
 from adapters.dialect import ENVELOPE, Column, Items
 from adapters.drafts import Reason
 from adapters.paths import BODY, PRIVATE, Path, resolve, resolve_in
@@ -73,6 +74,7 @@ class ColumnPlan:
     ) -> None:
         self._kind = kind
         self._item = item
+        self._declared = tuple(columns)
         self.columns: list[PlannedColumn] = []
         self.items: list[PlannedItems] = []
         self.envelope: list[Column] = []
@@ -94,10 +96,11 @@ class ColumnPlan:
         slots: Slots = {}
         get = cells.get
         for fetch, name, read, put in self._readers:
-            cell = get(name) if fetch is None else fetch(cells)
-            if cell is None or cell == "":
-                continue
+            cell = None
             try:
+                cell = get(name) if fetch is None else fetch(cells)
+                if cell is None or cell == "":
+                    continue
                 value = read(cell)
                 if value is not None:
                     put(roots, slots, value)
@@ -151,19 +154,20 @@ class ColumnPlan:
         return cells
 
     def names(self) -> Iterator[str]:
-        """Every column's name."""
-        for planned in self.columns:
-            yield from each_name(planned.column.name)
-        for planned_items in self.items:
-            yield planned_items.items.name
-        for column in self.envelope:
+        """Every column's name, in the order in which the table has them."""
+        for column in self._declared:
             yield from each_name(column.name)
 
     def aliases(self) -> Iterator[tuple[str, str]]:
         """Other names of columns, and the name that each stands for."""
         for column in (*(planned.column for planned in self.columns), *self.envelope):
             for other in column.also:
-                yield other, each_name(column.name)[0]
+                yield other, real_names(column.name)[0]
+
+    @cached_property
+    def other_names(self) -> dict[str, str]:
+        """`aliases`, for the members of an object."""
+        return dict(self.aliases())
 
     def column_of(self, root: str, pointer: Sequence[str], layout: Layout) -> str | None:
         """The column from which a member came, or would have come, by its JSON pointer's steps."""
@@ -216,7 +220,7 @@ class ColumnPlan:
         for path in paths:
             if path.slot is not None:
                 self._slots.setdefault(path.list_key, {})[path.slot_text] = path
-        shown = " ".join(each_name(column.name))
+        shown = " ".join(real_names(column.name))
         self.columns.append(PlannedColumn(column, shown, paths, given))
         put = _putter(paths[0]) if len(paths) == 1 else _several(list(map(_putter, paths)))
         self._readers.append((fetcher(column.name), shown, given.read, put))
@@ -253,16 +257,23 @@ class ColumnPlan:
         self, planned: PlannedItems, cells: Mapping[str, Any], slots: Slots, met: list[Met]
     ) -> None:
         name = planned.items.name
-        found = objects(fetched(cells, name))
+        cell = fetched(cells, name)
+        if cell is None:
+            return
+        found = objects(cell)
         if found is None:
             met.append(
                 Met(name, None, Flaw(Reason.WRONG_FORMAT, "该列应为对象列表", "a list of objects is wanted"))
             )
             return
         read: list[dict[str, Any]] = []
+        other_names = planned.plan.other_names
         for number, members in enumerate(found):
             inner: list[Met] = []
-            roots, inner_slots, _ = planned.plan.read(members, inner)
+            known = members
+            if other_names:
+                known = {other_names.get(member, member): cell for member, cell in members.items()}
+            roots, inner_slots, _ = planned.plan.read(known, inner)
             planned.plan.gather(roots, inner_slots)
             met += [Met(f"{name}[{number}].{each.column}", each.cell, each.flaw) for each in inner]
             read.append(roots[BODY])
@@ -345,7 +356,7 @@ def _align(items: list[dict[str, Any]], values: Sequence[Any], inner: Sequence[s
         if any(surplus):
             raise Flaw(
                 Reason.CONTRADICTION,
-                "与同组其他列的个数不一致,请逐一对应填写",
+                "与同组其他列的个数不一致，请逐一对应填写",
                 "it has another number of values than the columns beside it",
             )
     while len(items) < len(values):

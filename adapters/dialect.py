@@ -12,7 +12,8 @@ goes is a path:
 | `private/parties[role=applicant]/name` | in a list, the item whose role is applicant |
 | `sessions[2]/at` | in a list, the second item |
 | `partners[*]/city` | in a list, an item for each value in the cell (see `Each`) |
-| `@sender`, `@id`, `@outcome`, `@note` | written only: from whom a record is, and what became of our own |
+| `@sender`, `@id`, `@issued_at`, `@outcome`, `@note` | written only: whose a record is, and what became of ours |
+| `@row` | written only: 序号, its row counted from 1 |
 
 A path ends at a field of the schema; its converter follows from the field unless one is given. A column may
 have several names at once (a tuple: date and time of day in two columns are read as one text) and several
@@ -31,12 +32,15 @@ from adapters.values import City, Converter, Each
 
 Names: TypeAlias = str | tuple[str, ...]
 
-ENVELOPE: Final = ("@sender", "@id", "@outcome", "@note")
+ENVELOPE: Final = ("@sender", "@id", "@issued_at", "@outcome", "@note", "@row")
 """What a column may hold of a record's way rather than of its contents; reading leaves them aside."""
 FILE_COLUMN: Final = "@file"
 SHEET_COLUMN: Final = "@sheet"
 TITLE_COLUMN: Final = "@title"
-"""Columns that every row has: the file's and sheet's names, and what stands above the heading."""
+MONTH_COLUMN: Final = "@month"
+PSEUDO: Final = (FILE_COLUMN, SHEET_COLUMN, TITLE_COLUMN, MONTH_COLUMN)
+"""Columns that every row of a grid has, and none on the way out: the file's and sheet's names, what stands above
+the heading, and the month that these name (`OfMonth`)."""
 
 
 @dataclass(frozen=True)

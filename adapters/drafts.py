@@ -148,10 +148,10 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
         "remove the DOCTYPE; report the file as suspicious if you did not put it there",
     ),
     Reason.WRONG_FORMAT: Meaning(
-        "不是本适配器所读的格式",
-        "not in the format that this adapter reads",
-        "请选用对应的适配器",
-        "choose the right adapter",
+        "不是此处所读的格式",
+        "not in a format that is read here",
+        "请核对文件、城市和格式是否对应",
+        "check that file, city and format belong together",
     ),
     Reason.WRONG_VERSION: Meaning(
         "格式版本不受支持",
@@ -242,7 +242,7 @@ class Rejection:
             shown = f" [{self.shape}]" if self.shape else ""
             return f"{self.place.text('en')} {self.field}: {meaning.en}{shown}; {self.en}".lstrip()
         shown = f"〔{self.shape}〕" if self.shape else ""
-        return f"{self.place.text()} {self.field}:{meaning.zh}{shown};{self.zh}".lstrip()
+        return f"{self.place.text()} {self.field}：{meaning.zh}{shown}；{self.zh}".lstrip()
 
 
 def reject(
@@ -270,7 +270,7 @@ class Supplied:
         """The addition on one line, in `zh` or `en`."""
         if language == "en":
             return f"{self.field} = {self.value} ({self.en})"
-        return f"{self.field} = {self.value}({self.zh})"
+        return f"{self.field} = {self.value}（{self.zh}）"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Which columns a table's rows have: the names in a file against the names in a city's file.
 
 1. Names are compared without white space, in half-width form; aliases count as the name.
-2. The tables that fit best are taken, if a third of their columns or half of those needed are there.
+2. The tables that fit best are taken, if a third of their columns or half of those needed are there; beside
+   them those whose rows the same columns tell from theirs (`only`), if all that they need is there.
 3. A column that is wanted and not there is refused once for the table, with the name in the file that is
    nearest to it; any other that is missing, and any that is not known, is noted.
 """
@@ -9,10 +10,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Any, Final
 
+from adapters.dialect import PSEUDO
 from adapters.drafts import Note, Place, Reason, Rejection, reject
 from adapters.formats.form import shown_name
 from adapters.table_plan import TablePlan, compared
@@ -41,6 +45,19 @@ class Heading:
             cells.update(self.pseudo)
         return cells
 
+    def left_by(self, plan: TablePlan) -> tuple[str, ...]:
+        """The columns that a table does not read: those that none knows, and those of tables beside it."""
+        return self._left[plan]
+
+    @cached_property
+    def _left(self) -> Mapping[TablePlan, tuple[str, ...]]:
+        read = {plan: {name.split(".")[0] for name in plan.names} | {*plan.names} for plan in self.plans}
+        others = set().union(*read.values())
+        return {
+            plan: (*self.unknown, *(key for key in self.keys if key in others and key not in own))
+            for plan, own in read.items()
+        }
+
 
 def fits(plans: Sequence[TablePlan], names: Sequence[str]) -> tuple[int, tuple[TablePlan, ...]]:
     """How many of the names the tables that fit best know, and those tables."""
@@ -56,7 +73,14 @@ def fits(plans: Sequence[TablePlan], names: Sequence[str]) -> tuple[int, tuple[T
             best = (len(known), (plan,))
         elif len(known) == best[0]:
             best = (best[0], (*best[1], plan))
-    return best
+    return best[0], tuple(plan for plan in plans if plan in best[1] or _beside(plan, best[1], given))
+
+
+def _beside(plan: TablePlan, best: Sequence[TablePlan], given: AbstractSet[str]) -> bool:
+    """Whether a table's rows stand among those of others, told apart by the same columns (`only`)."""
+    only = plan.table.only.keys()
+    known = {plan.aliases[name] for name in given & plan.aliases.keys()}
+    return bool(only) and needed_columns(plan) <= known and any(only == o.table.only.keys() for o in best)
 
 
 def match(plans: tuple[TablePlan, ...], names: Sequence[str]) -> Heading:
@@ -86,27 +110,40 @@ def told(heading: Heading, place: Place) -> list[Rejection | Note]:
         for name in plan.names:
             if name not in heading.absent:
                 continue
-            near = get_close_matches(compared(name), [compared(other) for other in heading.unknown], 1, _NEAR)
-            hint = next((other for other in heading.unknown if near and compared(other) == near[0]), None)
+            hint = _nearest(plan, name, heading.unknown)
             if name in needed:
-                zh = f"表中有相近的列“{hint}”:若是改名,请改回或登记别名" if hint else ""
+                zh = f"表中有相近的列“{hint}”：若是改名，请改回或登记别名" if hint else ""
                 en = f"the table has a column {hint}: if it was renamed, name it back" if hint else ""
                 said.append(reject(place, name, Reason.MISSING_COLUMN, zh=zh, en=en))
             elif hint is not None:
-                zh = f"没有“{name}”这一列,是否已改名为“{hint}”"
+                zh = f"没有“{name}”这一列，是否已改名为“{hint}”"
                 said.append(Note(place, zh, f"there is no column {name}; was it renamed to {hint}"))
             else:
                 without.append(name)
     if without:
         names = "、".join(dict.fromkeys(without))
         said.append(
-            Note(place, f"没有这些列(可以不填):{names}", f"these columns are not there, nor needed: {names}")
+            Note(
+                place, f"没有这些列（可以不填）：{names}", f"these columns are not there, nor needed: {names}"
+            )
         )
     said += [
-        Note(place, f"不认识“{name}”这一列,其内容不会发送", f"the column {name} is not known and is not sent")
+        Note(
+            place, f"不认识“{name}”这一列，其内容不会发送", f"the column {name} is not known and is not sent"
+        )
         for name in heading.unknown
     ]
     return said
+
+
+def _nearest(plan: TablePlan, name: str, unknown: Sequence[str]) -> str | None:
+    """The unknown column whose name is most like that of a column, or like another name that it has."""
+    given = {compared(other): other for other in unknown}
+    for known in (compared(name), *(alias for alias, meant in plan.aliases.items() if meant == name)):
+        near = get_close_matches(known, given, 1, _NEAR)
+        if near:
+            return given[near[0]]
+    return None
 
 
 def needed_columns(plan: TablePlan) -> frozenset[str]:
@@ -123,7 +160,7 @@ def needed_columns(plan: TablePlan) -> frozenset[str]:
                     if isinstance(planned.column.name, str)
                     else set(planned.column.name)
                 )
-    return frozenset(needed)
+    return frozenset(needed.difference(PSEUDO))
 
 
 def composed(rows: Sequence[Sequence[Any]]) -> list[str]:

@@ -22,7 +22,7 @@ from schemas.shape import Shape
 
 PRIVATE: Final = "private"
 BODY: Final = "body"
-_STEP: Final = re.compile(r"([a-z_]+)(?:\[([^\[\]/]+)\])?\Z")
+_STEP: Final = re.compile(r"([a-z][a-z0-9_]*)(?:\[([^\[\]/]+)\])?\Z")
 
 
 @dataclass(frozen=True, slots=True)

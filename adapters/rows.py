@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from adapters.checking import explained, is_right
 from adapters.column_plan import Layout, Met
 from adapters.drafts import NO_ROW, Draft, Place, Reason, Rejection, reject
+from adapters.members import unknown_members
 from adapters.paths import BODY, PRIVATE
 from adapters.table_plan import TablePlan
 from adapters.values import Flaw
@@ -72,13 +73,19 @@ def draft_or_flaws(
         private or None,
         recipients,
         subject,
-        tuple(name for name in unknown if cells.get(name) not in (None, "")) if unknown else (),
+        _not_carried(plan, cells, unknown),
         plan.supplied(used) if used else (),
         plan.system,
         "" if plan.table.subject is None else plan.table.subject.system or plan.system,
         plan.table.title,
         KeptRow(cells),
     )
+
+
+def _not_carried(plan: TablePlan, cells: Mapping[str, Any], unknown: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns without a place in the record that say something in this row."""
+    own = [name for name in unknown if cells.get(name) not in (None, "")]
+    return tuple(dict.fromkeys((*own, *unknown_members(cells, plan.members))))
 
 
 class _Row(NamedTuple):
@@ -95,6 +102,8 @@ def _rejections(plan: TablePlan, row: _Row, met: list[Met], layout: Layout) -> l
     for each in met:
         first.setdefault(each.column, each)
     for column, reason, zh, en in explained(plan.kind, plan.columns, layout):
+        if reason is Reason.MISSING and any(name.startswith(f"{column}[") for name in first):
+            continue  # its objects are there, and what is wrong with them is told
         first.setdefault(column, Met(column, row.cells.get(column), Flaw(reason, zh, en)))
     kept = KeptRow(row.cells)
     return [refused(plan, row.place, each, row.number, kept) for each in first.values()]

@@ -11,8 +11,9 @@ from unicodedata import normalize
 
 from adapters.cells import each_name, fetched
 from adapters.column_plan import ColumnPlan, Met
-from adapters.dialect import FILE_COLUMN, SHEET_COLUMN, TITLE_COLUMN, Dialect, Table
+from adapters.dialect import PSEUDO, Dialect, Table
 from adapters.drafts import Reason, Supplied
+from adapters.members import Known, known_members
 from adapters.values import Flaw, plain
 from adapters.values.convert import shown
 from hub.errors import Code, Problem
@@ -52,14 +53,19 @@ class TablePlan:
 
     @cached_property
     def pseudo(self) -> tuple[str, ...]:
-        """The columns that every file has (`@file`, `@sheet`, `@title`), as far as the table uses them."""
+        """The columns that every file has (`PSEUDO`), as far as the table uses them."""
         given = (
             *each_name(self.table.number),
             *self.columns.names(),
             self.table.recipients.column,
             *self.table.only,
         )
-        return tuple(name for name in (FILE_COLUMN, SHEET_COLUMN, TITLE_COLUMN) if name in given)
+        return tuple(name for name in PSEUDO if name in given)
+
+    @cached_property
+    def members(self) -> Known:
+        """The names that columns have within the objects of a row, by the name of the object."""
+        return {name: within for name, within in known_members(self.table.columns).items() if within}
 
     @cached_property
     def aliases(self) -> dict[str, str]:
@@ -78,7 +84,7 @@ class TablePlan:
                 return "", Met(name, cell, flaw)
             if text is None:
                 return "", Met(
-                    name, None, Flaw(Reason.MISSING, "没有编号的行无法登记,请补填", "number the row")
+                    name, None, Flaw(Reason.MISSING, "没有编号的行无法登记，请补填", "number the row")
                 )
             parts.append(text)
         return "-".join(parts), None

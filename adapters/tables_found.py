@@ -10,17 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
+from unicodedata import normalize
 
-from adapters.dialect import FILE_COLUMN, SHEET_COLUMN, TITLE_COLUMN
+from adapters.dialect import FILE_COLUMN, PSEUDO
 from adapters.drafts import Note, Place, Reason, Rejection, reject
 from adapters.formats.form import Entry, Form, Line
 from adapters.heading import Heading, composed, fits, match, needed_columns, told
 from adapters.limits import TITLE_ROWS
 from adapters.rows import KeptRow
 from adapters.table_plan import TablePlan, compared
+from adapters.values.month import month_of
 
 _HEADING_ROWS = range(1, 6)
-_PSEUDO = (FILE_COLUMN, SHEET_COLUMN, TITLE_COLUMN)
+_SUMS = ("合计", "总计", "小计", "累计")
+"""A row that begins with one of these alone is a sum, even if it counts in the column of the numbers."""
 
 
 class Found(NamedTuple):
@@ -36,6 +39,7 @@ class Grid:
 
     def __init__(self, form: Form, plans: tuple[TablePlan, ...], file_name: str, sheet: str | None) -> None:
         self._form = form
+        self._foot = tuple(normalize("NFKC", word) for word in form.foot)
         self._plans = plans
         self._file = file_name
         self._sheet = sheet
@@ -62,7 +66,7 @@ class Grid:
         found = self._find(lines)
         if found is None:
             if self._sheet is not None and len(lines) < 3:
-                yield Note(Place(sheet=self._sheet), "没有表格,已跳过", "no table here; left out")
+                yield Note(Place(sheet=self._sheet), "没有表格，已跳过", "no table here; left out")
                 return
             yield self._unfound(lines)
             self._heading = Heading((), (), ())
@@ -71,7 +75,9 @@ class Grid:
         names = composed([line.cells for line in lines[first : first + rows]])
         heading = match(plans, names)
         title = " ".join(_text(cell) for line in lines[:first] for cell in line.cells if _text(cell))
-        values = dict(zip(_PSEUDO, (self._file, self._sheet or "", title), strict=True))
+        sheet = self._sheet or ""
+        month = month_of(sheet, title, self._file)
+        values = dict(zip(PSEUDO, (self._file, sheet, title, month), strict=True))
         used = {name for plan in plans for name in plan.pseudo}
         last = [_text(cell) for cell in lines[first + rows - 1].cells]
         self._heading = Heading(
@@ -85,27 +91,34 @@ class Grid:
             yield from self._row(line)
 
     def _find(self, lines: Sequence[Line]) -> tuple[int, int, tuple[TablePlan, ...]] | None:
-        """Where the heading begins, its rows and its tables: as many rows as the form says, else any number."""
+        """Where the heading begins, its rows and its tables.
+
+        It has as many rows as the form says if these have all that is needed, else as many as have most.
+        """
+        best: tuple[int, int, int, tuple[TablePlan, ...]] = (0, 0, 0, ())
         for counts in ((self._form.header_rows,), _HEADING_ROWS):
-            best: tuple[int, int, int, tuple[TablePlan, ...]] = (0, 0, 0, ())
+            whole = False
             for rows in counts:
                 for first in range(max(0, len(lines) - rows + 1)):
                     names = composed([line.cells for line in lines[first : first + rows]])
                     score, plans = fits(self._plans, names)
                     if score > best[0]:
                         best = (score, first, rows, plans)
-            if best[0]:
-                return best[1:]
-        return None
+                        absent = match(plans, names).absent
+                        whole = any(not absent & needed_columns(plan) for plan in plans)
+            if whole:
+                break
+        return best[1:] if best[0] else None
 
     def _unfound(self, lines: Sequence[Line]) -> Rejection:
         plan = self._plans[0]
-        wanted = "、".join([*needed_columns(plan)][:12])
+        needed = needed_columns(plan)
+        wanted = "、".join([name for name in plan.names if name in needed][:12])
         return reject(
             Place(lines[0].place.row if lines else None, self._sheet),
             "",
             Reason.WRONG_FORMAT,
-            zh=f"没有找到表头;应有的列:{wanted}",
+            zh=f"没有找到表头；应有的列：{wanted}",
             en=f"no heading was found; columns that are needed: {wanted}",
         )
 
@@ -125,11 +138,14 @@ class Grid:
         if isinstance(first, str):
             if self._is_foot(first, cells):
                 yield Note(
-                    line.place, "合计、备注等表尾行,已跳过", "a sum or remark below the table was left out", 1
+                    line.place,
+                    "合计、备注等表尾行，已跳过",
+                    "a sum or remark below the table was left out",
+                    1,
                 )
                 return
             if self._is_heading(cells):
-                yield Note(line.place, "表头重复出现,已跳过", "the heading comes again; left out", 1)
+                yield Note(line.place, "表头重复出现，已跳过", "the heading comes again; left out", 1)
                 return
         if len(cells) > len(heading.keys) and any(
             cell not in (None, "") for cell in cells[len(heading.keys) :]
@@ -143,10 +159,11 @@ class Grid:
         yield Found(line.place, heading, heading.cells(cells))
 
     def _is_foot(self, first: str, cells: Sequence[Any]) -> bool:
-        if not "".join(first.split()).startswith(self._form.foot):
+        word = normalize("NFKC", "".join(first.split()))
+        if not word.startswith(self._foot):
             return False
         at = self._number_at
-        return at is None or at >= len(cells) or cells[at] in (None, "", first)
+        return word in _SUMS or at is None or at >= len(cells) or cells[at] in (None, "", first)
 
     def _is_heading(self, cells: Sequence[Any]) -> bool:
         at, heading = self._number_at, self._heading
@@ -188,7 +205,7 @@ class Named:
             yield from (
                 Note(
                     entry.place,
-                    f"不认识“{name}”这一项,其内容不会发送",
+                    f"不认识“{name}”这一项，其内容不会发送",
                     f"{name} is not known and is not sent",
                 )
                 for name in fresh[:50]

@@ -30,21 +30,23 @@ from hub.errors import Code, Problem
 
 Outcome = Draft | Rejection | Note
 
+_ROW_BITS: Final = 40
+"""Of the number that says where a local number was first seen; the rest is the sheet."""
 _WEB_PAGE: Final = (
-    "网页(HTML),请用 Excel 打开后另存为 .xlsx",
+    "网页（HTML），请用 Excel 打开后另存为 .xlsx",
     "a web page: open it in Excel, save it as .xlsx",
 )
 _LOOKS_LIKE: Final = (
     (b"<!doctype html", *_WEB_PAGE),
     (b"<html", *_WEB_PAGE),
     (b"<table", *_WEB_PAGE),
-    (b"%pdf", "PDF,请改用原始表格", "a PDF: take the table itself"),
+    (b"%pdf", "PDF，请改用原始表格", "a PDF: take the table itself"),
     (
         b"\xd0\xcf\x11\xe0",
-        "旧版 Office 文件,本市不用此格式",
+        "旧版 Office 文件，本市不用此格式",
         "an old Office file, which this city does not use",
     ),
-    (b"pk\x03\x04", "压缩包或 Excel 文件,本市不用此格式", "a zip or workbook, which this city does not use"),
+    (b"pk\x03\x04", "压缩包或 Excel 文件，本市不用此格式", "a zip or workbook, which this city does not use"),
 )
 
 
@@ -55,24 +57,28 @@ def read(dialect: Dialect, stream: BinaryIO, *, name: str = "") -> Iterator[Outc
     follow each other. Raises: Problem: `invalid` for a mistake in the city's file; nothing for the stream.
     """
     plans = plans_of(dialect)
-    head = stream.read(HEAD_BYTES)
-    stream.seek(0)
-    form = _recognised(dialect, head, stream)
+    form = form_of(dialect, stream)
     if form is None:
-        yield _unrecognised(head)
+        yield _unrecognised(dialect, stream.read(HEAD_BYTES))
         return
-    meant = tuple(plan for plan in plans if form in dialect.forms_of(plan.table))
+    meant = tuple(plan for plan in plans if any(map(form.shares_a_file, dialect.forms_of(plan.table))))
     yield from _Reading(meant, form, name).outcomes(form.read(stream))
 
 
-def read_rows(dialect: Dialect, rows: Iterable[Mapping[str, Any]]) -> Iterator[Outcome]:
-    """The same for rows that a database session gave, for tables whose form is `SqlRows`."""
-    for form in dict.fromkeys(form for table in dialect.tables for form in dialect.forms_of(table)):
-        if isinstance(form, SqlRows):
-            meant = tuple(plan for plan in plans_of(dialect) if form in dialect.forms_of(plan.table))
-            yield from _Reading(meant, form, "").outcomes(form.entries(rows))
-            return
-    raise Problem(Code.INVALID, f"{dialect.name} has no table that is read from a database")
+def read_rows(dialect: Dialect, rows: Iterable[Mapping[str, Any]], *, view: str = "") -> Iterator[Outcome]:
+    """The same for rows that a database session gave, for tables whose form is `SqlRows`.
+
+    `view` is the one that the rows are of; without it their columns tell. Raises: Problem: `invalid` for a
+    dialect without such a view.
+    """
+    forms = dict.fromkeys(form for table in dialect.tables for form in dialect.forms_of(table))
+    views = [form for form in forms if isinstance(form, SqlRows) and view in ("", form.view)]
+    if not views:
+        raise Problem(Code.INVALID, f"{dialect.name} has no table that is read from a database view {view}")
+    meant = tuple(
+        plan for plan in plans_of(dialect) if any(form in views for form in dialect.forms_of(plan.table))
+    )
+    yield from _Reading(meant, views[0], "").outcomes(views[0].entries(rows))
 
 
 def read_again(dialect: Dialect, table: str, row: Mapping[str, str]) -> Draft | list[Rejection]:
@@ -88,7 +94,10 @@ def read_again(dialect: Dialect, table: str, row: Mapping[str, str]) -> Draft | 
     raise Problem(Code.NOT_FOUND, f"{dialect.name} has no table {table}")
 
 
-def _recognised(dialect: Dialect, head: bytes, stream: BinaryIO) -> Form | None:
+def form_of(dialect: Dialect, stream: BinaryIO) -> Form | None:
+    """Which of a city's formats a seekable stream is in, by what it holds; None for none of them."""
+    head = stream.read(HEAD_BYTES)
+    stream.seek(0)
     forms = dict.fromkeys(form for table in dialect.tables for form in dialect.forms_of(table))
     for form in sorted(forms, key=lambda form: isinstance(form, Csv)):
         known = bool(head.strip()) and form.recognises(head, stream)
@@ -98,14 +107,19 @@ def _recognised(dialect: Dialect, head: bytes, stream: BinaryIO) -> Form | None:
     return None
 
 
-def _unrecognised(head: bytes) -> Rejection:
+def _unrecognised(dialect: Dialect, head: bytes) -> Rejection:
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not start:
         return reject(Place(), "", Reason.WRONG_FORMAT, zh="文件是空的", en="the file is empty")
     for magic, zh, en in _LOOKS_LIKE:
         if start.startswith(magic):
             return reject(Place(), "", Reason.WRONG_FORMAT, zh=f"看来是{zh}", en=f"it looks like {en}")
-    return reject(Place(), "", Reason.WRONG_FORMAT)
+    forms = dict.fromkeys(form.suffix for table in dialect.tables for form in dialect.forms_of(table))
+    wanted = ", ".join(f".{suffix}" for suffix in forms if suffix)
+    zh = f"请核对是否选对了文件和城市；{dialect.name}的文件格式为：{wanted}"
+    return reject(
+        Place(), "", Reason.WRONG_FORMAT, zh=zh, en=f"check file and city; this city's files are: {wanted}"
+    )
 
 
 class _Reading:
@@ -117,11 +131,12 @@ class _Reading:
         self._file = file_name
         self._named = Named(plans, file_name)
         self._grid: Grid | None = None
-        self._sheet: str | None = None
+        self._sheets: list[str | None] = [None]
         self._seen: dict[int, int] = {}
         self._rows = 0
         self._empty = 0
         self._not_meant = 0
+        self._older = 0
 
     def outcomes(self, items: Iterator[Item]) -> Iterator[Outcome]:
         """What came of every item, and of the file; something always did."""
@@ -148,7 +163,7 @@ class _Reading:
                 else:
                     yield found
             if self._rows > ROWS:
-                yield reject(Place(), "", Reason.TOO_LARGE, zh=f"超过 {ROWS} 行,此后未读,请拆分后导出")
+                yield reject(Place(), "", Reason.TOO_LARGE, zh=f"超过 {ROWS} 行，此后未读，请拆分后导出")
                 break
         else:
             yield from self._finished()
@@ -158,10 +173,10 @@ class _Reading:
         if isinstance(item, Entry):
             yield from self._named.take(item)
             return
-        if self._grid is None or item.place.sheet != self._sheet:
+        if self._grid is None or item.place.sheet != self._sheets[-1]:
             yield from self._end_of_grid()
-            self._sheet = item.place.sheet
-            self._grid = Grid(self._form, self._plans, self._file, self._sheet)
+            self._sheets.append(item.place.sheet)
+            self._grid = Grid(self._form, self._plans, self._file, item.place.sheet)
         yield from self._grid.take(item)
 
     def _end_of_grid(self) -> Iterator[Found | Rejection | Note]:
@@ -183,12 +198,16 @@ class _Reading:
         if plan is None:
             self._not_meant += 1
             return
-        outcome = draft_or_flaws(plan, found.cells, found.place, found.heading.unknown)
+        outcome = draft_or_flaws(plan, found.cells, found.place, found.heading.left_by(plan))
         number = outcome.local_number if isinstance(outcome, Draft) else outcome[0].local_number
         earlier = self._first_with(plan, number, found.place)
+        if earlier is not None and self._form.newest and earlier.sheet != found.place.sheet:
+            self._older += 1
+            return
         if earlier is not None:
-            zh = f"与第 {earlier} 行编号相同,请核对两行" if earlier else ""
-            en = f"the same number as line {earlier}; compare the two rows" if earlier else ""
+            there = earlier.row is not None
+            zh = f"与{earlier.text()}编号相同，请核对两行" if there else ""
+            en = f"the same number as {earlier.text('en')}; compare the two rows" if there else ""
             name = plan.number_column
             row = outcome.row if isinstance(outcome, Draft) else outcome[0].row
             yield refused(
@@ -200,8 +219,8 @@ class _Reading:
         else:
             yield from outcome
 
-    def _first_with(self, plan: TablePlan, number: str, place: Place) -> int | None:
-        """The row that had the number first, if another had.
+    def _first_with(self, plan: TablePlan, number: str, place: Place) -> Place | None:
+        """Where the row stands that had the number first, if another had.
 
         Numbers are remembered by 64 bits of a keyed hash: with 500,000 rows the chance that two that differ
         meet is one in 100 million.
@@ -211,8 +230,10 @@ class _Reading:
         key = hash((plan.system, number))
         earlier = self._seen.get(key)
         if earlier is None:
-            self._seen[key] = place.row or 0
-        return earlier
+            self._seen[key] = (len(self._sheets) - 1) << _ROW_BITS | (place.row or 0)
+            return None
+        sheet, row = divmod(earlier, 1 << _ROW_BITS)
+        return Place(row or None, self._sheets[sheet])
 
     def _whole(self, draft: Draft) -> Draft:
         plan = next((plan for plan in self._plans if plan.kind.name == draft.kind), self._plans[0])
@@ -222,13 +243,17 @@ class _Reading:
         )  # fmt: skip
 
     def _counted(self) -> Iterator[Note]:
+        if self._older:
+            zh = f"{self._older} 行的编号在较新的工作表中也有，以较新的为准"
+            en = f"{self._older} rows have numbers that a newer sheet has, too; the newer row counts"
+            yield Note(Place(), zh, en, self._older)
         if self._empty:
             yield Note(
                 Place(),
-                f"空行 {self._empty} 行,已跳过",
+                f"空行 {self._empty} 行，已跳过",
                 f"{self._empty} empty rows were left out",
                 self._empty,
             )
         if self._not_meant:
-            zh = f"{self._not_meant} 行不属于要交换的类型,未转换"
+            zh = f"{self._not_meant} 行不属于要交换的类型，未转换"
             yield Note(Place(), zh, f"{self._not_meant} rows are not of the kind exchanged", self._not_meant)

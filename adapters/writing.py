@@ -20,6 +20,7 @@ from adapters.formats import CapAlert
 from adapters.formats.form import Form, Outgoing
 from adapters.paths import BODY, PRIVATE
 from adapters.table_plan import TablePlan, plans_of
+from adapters.values.convert import LOST, shown
 from hub.errors import Code, Problem
 from schemas import divisions, fields
 from schemas.shape import Shape
@@ -58,7 +59,7 @@ class Loss:
         """The loss on one line."""
         if language == "en":
             return f"{self.number}: {self.path or 'the record'} is not carried by this city's format"
-        return f"{self.number}:本市格式无法承载{self.path or '该记录'}"
+        return f"{self.number}：本市格式无法承载{self.path or '该记录'}"
 
 
 def files(dialect: Dialect, records: Iterable[Carried]) -> list[tuple[str, list[Carried]]]:
@@ -98,8 +99,9 @@ def write(dialect: Dialect, records: Iterable[Carried], stream: BinaryIO) -> lis
             stream.write(_alert(dialect, record))
             continue
         plans[plan.table.title] = plan
-        cells = _cells(plan, form, record)
-        rows.setdefault(plan.table.title, []).append(cells)
+        together = rows.setdefault(plan.table.title, [])
+        cells = _cells(plan, form, record, len(together) + 1)
+        together.append(cells)
         losses += _lost(plan, record, cells)
     if rows and form is not None:
         form.write(stream, [_outgoing(plans[title], rows[title]) for title in rows])
@@ -114,8 +116,8 @@ def rows_of(
     if plan is None:
         raise Problem(Code.INVALID, f"{dialect.name} has no table for {kind}")
     form = dialect.forms_of(plan.table)[0]
-    for record in records:
-        cells = _cells(plan, form, record)
+    for row, record in enumerate(records, 1):
+        cells = _cells(plan, form, record, row)
         yield cells, list(_lost(plan, record, cells))
 
 
@@ -123,7 +125,8 @@ def cannot_carry(dialect: Dialect, kind: str) -> tuple[str, ...]:
     """What of a kind a city's format never holds.
 
     A path is a member (`agreement/form`, `private/minutes`); `dispute_type=mining` a code without a word;
-    `source≠hotline` a member that is always the same; `sessions[3…]` a list that ends. `*` is the kind itself.
+    `source≠hotline` a member that is always the same; `place/longitude=alone` one that a column holds only
+    together with another; `sessions[3…]` a list that ends. `*` is the kind itself.
     """
     plan = _plan(dialect, kind)
     if plan is None:
@@ -149,12 +152,12 @@ def _plan(dialect: Dialect, kind: str) -> TablePlan | None:
     return next((plan for plan in plans_of(dialect) if plan.table.kind == kind), None)
 
 
-def _cells(plan: TablePlan, form: Form, record: Carried) -> dict[str, Any]:
-    """The row, without what the format cannot hold."""
+def _cells(plan: TablePlan, form: Form, record: Carried, row: int) -> dict[str, Any]:
+    """The row, without what the format cannot hold; `row` is its place among those of its table, from 1."""
     table = plan.table
     cells = plan.columns.write({BODY: record.body, PRIVATE: record.private or {}})
     for column in plan.columns.envelope:
-        cell = _of_the_envelope(str(column.path), record)
+        cell = _of_the_envelope(str(column.path), record, row)
         if cell:
             put_cell(cells, column.name, cell)
     number = tuple(name for name in each_name(table.number) if not name.startswith("@"))
@@ -169,15 +172,24 @@ def _cells(plan: TablePlan, form: Form, record: Carried) -> dict[str, Any]:
         cells.setdefault(table.subject.column, record.subject)
     for name, words in table.only.items():
         cells.setdefault(name, words[0])
-    return {name: cell for name, cell in cells.items() if not name.startswith("@") and form.holds(cell)}
+    return {name: cells[name] for name in plan.names if name in cells and _held(form, cells[name])}
 
 
-def _of_the_envelope(path: str, record: Carried) -> str:
+def _held(form: Form, cell: Any) -> bool:
+    """Whether a cell comes back from the format; a text that was destroyed would cost the whole row."""
+    return LOST not in shown(cell) and form.holds(cell)
+
+
+def _of_the_envelope(path: str, record: Carried, row: int) -> str | int:
     match path:
+        case "@row":
+            return row
         case "@sender":
             return divisions.name(record.sender) if record.sender else ""
         case "@id":
             return record.id
+        case "@issued_at":
+            return "" if record.issued_at is None else record.issued_at.isoformat()
         case "@outcome":
             return record.outcome
     return record.note
@@ -217,7 +229,7 @@ def _reached(
     for planned in columns.columns:
         for path in planned.paths:
             generic = (*before, *_generic(path)) if not before else (*before, *_generic(path)[1:])
-            yield generic, planned.converter.lacks() if len(planned.paths) == 1 else ()
+            yield generic, planned.converter.lacks() if len(planned.paths) == 1 else ("alone",)
             if path.slot is not None:
                 for name in path.slot.constants:
                     yield (*generic[: len(before) + 1 + len(path.outer)], "[]", name), ()

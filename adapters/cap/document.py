@@ -50,6 +50,18 @@ _MARKS: Final = (
 _DECLARATION: Final = re.compile(r"<\?xml\s[^>]{0,200}?\?>")
 _DECLARED: Final = re.compile(rb"""<\?xml\s[^>]{0,100}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
 _BEFORE_ROOT: Final = re.compile(r"(?:\s++|<!--(?:[^-]|-(?!->))*+-->|<\?(?:[^?]|\?(?!>))*+\?>)*+")
+_PARSER: Final = etree.XMLParser(
+    encoding="utf-8",
+    resolve_entities=False,
+    no_network=True,
+    load_dtd=False,
+    dtd_validation=False,
+    huge_tree=False,
+    recover=False,
+    remove_comments=True,
+    remove_pis=True,
+)
+_DEEPER: Final = etree.XPath("/*" * (DOCUMENT_DEPTH + 1))
 _WHOLE: Final = Place()
 
 
@@ -71,7 +83,7 @@ def read_document(data: bytes) -> etree._Element | Rejection:
     if text.startswith("<!DOCTYPE", start):
         return reject(Place(text.count("\n", 0, start) + 1), "/", Reason.FORBIDDEN_MARKUP)
     try:
-        root = etree.fromstring(text.encode(), _parser())
+        root = etree.fromstring(text.encode(), _PARSER)
     except etree.XMLSyntaxError as error:
         too_deep = getattr(error, "code", None) == etree.ErrorTypes.ERR_RESOURCE_LIMIT
         return reject(Place(error.lineno or None), "/", Reason.TOO_LARGE if too_deep else Reason.NOT_XML)
@@ -82,7 +94,7 @@ def read_document(data: bytes) -> etree._Element | Rejection:
 
 def line_of(element: etree._Element) -> int | None:
     """The line of the file on which an element's start tag ends, from 1."""
-    return cast("int | None", element.sourceline)
+    return element.sourceline  # type: ignore[return-value]  # the stubs say `...`
 
 
 def _decode(data: bytes) -> str | None:
@@ -99,24 +111,6 @@ def _decode(data: bytes) -> str | None:
         return None
 
 
-def _parser() -> etree.XMLParser:
-    return etree.XMLParser(
-        encoding="utf-8",
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        huge_tree=False,
-        recover=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
-
-
 def _too_deep(root: etree._Element) -> Rejection | None:
-    depth = 0
-    for event, element in etree.iterwalk(root, events=("start", "end")):
-        depth += 1 if event == "start" else -1
-        if depth > DOCUMENT_DEPTH:
-            return reject(Place(line_of(element)), "/", Reason.TOO_LARGE)
-    return None
+    deeper = cast("list[etree._Element]", _DEEPER(root))
+    return reject(Place(line_of(deeper[0])), "/", Reason.TOO_LARGE) if deeper else None

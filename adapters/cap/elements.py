@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from lxml import etree
 
@@ -85,6 +86,9 @@ _TOKEN: Final = re.compile(r"[^\s,<&]+")
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z][\w:./ -]{0,60}", re.ASCII)
 
 
+_NO_CHILDREN: Final[Mapping[str, tuple[Node, ...]]] = MappingProxyType({})
+
+
 def is_token(text: str) -> bool:
     """Whether a text may be an identifier or a sender: no white space, commas, < or & (CAP 1.2 §3.2.1)."""
     return _TOKEN.fullmatch(text) is not None
@@ -95,8 +99,7 @@ def plain(name: str) -> str:
     return name if _PLAIN_NAME.fullmatch(name) else shape(name)
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """An element: its path, its line, its text as it stands, its children by name."""
 
     path: str
@@ -112,15 +115,19 @@ class Node:
     @property
     def empty(self) -> bool:
         """Whether it holds neither text nor children; CAP feeds in the wild write `<note/>` for no note."""
-        return not self.text.strip() and not self.children
+        return not self.children and not self.text.strip()
 
     def all(self, name: str) -> tuple[Node, ...]:
         """The children of that name that hold something."""
-        return tuple(child for child in self.children.get(name, ()) if not child.empty)
+        found = self.children.get(name)
+        return () if found is None else tuple([child for child in found if not child.empty])
 
     def first(self, name: str) -> Node | None:
         """The first child of that name that holds something."""
-        return next(iter(self.all(name)), None)
+        for child in self.children.get(name, ()):
+            if not child.empty:
+                return child
+        return None
 
     def token(self, name: str) -> str:
         """The text of a child without the white space around it; "" where there is none."""
@@ -140,36 +147,53 @@ def read_elements(root: etree._Element, rejections: list[Rejection]) -> Node:
 def _read(
     element: etree._Element, path: str, name: str, namespace: str | None, rejections: list[Rejection]
 ) -> Node:
-    place = Place(line_of(element))
-    grammar = GRAMMAR.get(name)
-    if grammar is None:
-        if len(element):
-            zh, en = "此处只应有文字,请去掉其中的标签", "only text belongs here: remove the markup inside"
-            rejections.append(reject(place, path, Reason.BAD_TEXT, zh=zh, en=en))
-        return Node(path, line_of(element), element.text or "", {})
-
-    counts = Counter(child.tag for child in element)
-    met: Counter[str] = Counter()
+    grammar = GRAMMAR[name]
+    below = list(element)
+    tags = [str(child.tag) for child in below]
+    counts = Counter(tags) if len(set(tags)) < len(tags) else {}
+    between = "".join([element.text or "", *[child.tail or "" for child in below]])
+    met: dict[str, int] = {}
     children: dict[str, list[Node]] = {}
     others: list[str] = []
-    if (element.text or "").strip() or any((child.tail or "").strip() for child in element):
+    if between.strip():
         others.append(f"{path}/text()" if path else "text()")
-    for child in element:
-        tag = etree.QName(child)
-        child_path = f"{path}/{plain(tag.localname)}" if path else plain(tag.localname)
-        met[tag.text] += 1
-        if counts[child.tag] > 1:
-            child_path += f"[{met[tag.text]}]"
-        if tag.namespace != namespace:
+    before = f"{path}/" if path else ""
+    for child, tag in zip(below, tags, strict=True):
+        space, local = _split(tag)
+        child_path = before + (local if local in grammar else plain(local))
+        which = 1
+        if tag in counts and counts[tag] > 1:
+            met[tag] = which = met.get(tag, 0) + 1
+            child_path += f"[{which}]"
+        if space != namespace:
             others.append(child_path)
-        elif tag.localname not in grammar:
+        elif local not in grammar:
             rejections.append(reject(Place(line_of(child)), child_path, Reason.UNKNOWN_FIELD))
-        elif met[tag.text] > 1 and not grammar[tag.localname]:
+        elif which > 1 and not grammar[local]:
             rejections.append(reject(Place(line_of(child)), child_path, Reason.REPEATED))
         else:
-            node = _read(child, child_path, tag.localname, namespace, rejections)
-            children.setdefault(tag.localname, []).append(node)
-            others.extend(node.others if tag.localname != "info" else ())
+            if local in GRAMMAR:
+                node = _read(child, child_path, local, namespace, rejections)
+            else:
+                node = Node(child_path, line_of(child), child.text or "", _NO_CHILDREN)
+                if len(child):
+                    zh, en = (
+                        "此处只应有文字，请去掉其中的标签",
+                        "only text belongs here: remove the markup inside",
+                    )
+                    rejections.append(reject(node.place, child_path, Reason.BAD_TEXT, zh=zh, en=en))
+            children.setdefault(local, []).append(node)
+            if node.others and local != "info":
+                others.extend(node.others)
     return Node(
         path, line_of(element), "", {key: tuple(nodes) for key, nodes in children.items()}, tuple(others)
     )
+
+
+@lru_cache(maxsize=256)
+def _split(tag: str) -> tuple[str | None, str]:
+    """Namespace and local name of lxml's `{namespace}name`."""
+    if tag[0] != "{":
+        return None, tag
+    space, _, local = tag[1:].rpartition("}")
+    return space, local

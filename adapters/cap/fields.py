@@ -40,7 +40,7 @@ class Fields:
         """The code for the word in a required child."""
         if parent.first(name) is None:
             words = ", ".join(words_of(table))
-            self.missing(parent, name, zh=f"请填写:{words}", en=f"fill in one of {words}")
+            self.missing(parent, name, zh=f"请填写：{words}", en=f"fill in one of {words}")
         return next(iter(self.codes(parent, name, table)), None)
 
     def codes(self, parent: Node, name: str, table: Mapping[str, str]) -> list[str]:
@@ -52,7 +52,7 @@ class Fields:
                 found.append(table[text])
             else:
                 words = ", ".join(words_of(table))
-                zh, en = f"请改为:{words}", f"use one of {words}"
+                zh, en = f"请改为：{words}", f"use one of {words}"
                 self.refuse(node, Reason.UNKNOWN_CODE, text, zh=zh, en=en)
         return list(dict.fromkeys(found))
 

@@ -93,7 +93,7 @@ class InfoReading:
         """What the profile's schema refuses of the body, by the elements it came from."""
         flaws = []
         for flaw in profile.flaws(self.body):
-            zh, en = f"请对照模式说明 /docs 修正({flaw.zh})", f"mend it: {flaw.detail}"
+            zh, en = f"请对照模式说明 /docs 修正（{flaw.zh}）", f"mend it: {flaw.detail}"
             flaws.append(reject(self.info.place, self._element(flaw.where), Reason.INVALID, zh=zh, en=en))
         return flaws
 
@@ -171,7 +171,7 @@ class InfoReading:
         unsaid = self.info.first("effective") is None
         if unsaid and sent is not None and expires is not None and sent < expires:
             times["effective"] = self.message.sent
-            zh, en = "取自 sent(CAP 规定)", "from sent, as CAP rules"
+            zh, en = "取自 sent（CAP 规定）", "from sent, as CAP rules"
             self._supply(self.info.child_path("effective"), self.message.sent, zh, en)
         return times
 
@@ -233,7 +233,7 @@ class InfoReading:
 
     def _outline(self, node: Node, read: _Outline | None) -> _Outline | None:
         if read is None:
-            zh = "请写成“纬度,经度”,多边形须首尾相同且至少四点,圆为“纬度,经度 半径公里”"
+            zh = "请写成“纬度,经度”，多边形须首尾相同且至少四点，圆为“纬度,经度 半径公里”"
             en = "write latitude,longitude; a polygon ends where it starts and has four points or more"
             self.fields.refuse(node, Reason.BAD_GEOMETRY, node.text, zh=zh, en=en)
         return read
@@ -253,7 +253,7 @@ class InfoReading:
                 flawed = True
                 continue
             if code != value:
-                zh, en = f"原为 {value},已换为现行代码", f"{value} in the source, now this code"
+                zh, en = f"原为 {value}，已换为现行代码", f"{value} in the source, now this code"
                 self._supply(geocode.path, code, zh, en)
             codes.append(code)
         if codes or flawed:
@@ -265,7 +265,7 @@ class InfoReading:
         if codes and not self.message.ours:
             self._supply(path, ",".join(codes), "由转换者给出", "given by whoever converts")
             return codes
-        zh = f"请在 geocode({DIVISION})中写明六位行政区划代码,或转换时给出"
+        zh = f"请在 geocode（{DIVISION}）中写明六位行政区划代码，或转换时给出"
         en = f"name six-digit divisions in geocode ({DIVISION}), or give them when converting"
         self.fields.rejections.append(reject(parent.place, path, Reason.MISSING, zh=zh, en=en))
         return []

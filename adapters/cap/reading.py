@@ -85,7 +85,7 @@ def _not_an_alert(root: etree._Element) -> Rejection | None:
         zh, en = "请选取根元素为 alert 的 CAP 文件", "choose a CAP file, whose root element is alert"
         return reject(place, plain(tag.localname), Reason.WRONG_FORMAT, zh=zh, en=en)
     if tag.namespace not in (CAP_1_2, CAP_1_1):
-        zh, en = f"请以 CAP 1.2 导出(命名空间 {CAP_1_2})", f"export it as CAP 1.2 (namespace {CAP_1_2})"
+        zh, en = f"请以 CAP 1.2 导出（命名空间 {CAP_1_2}）", f"export it as CAP 1.2 (namespace {CAP_1_2})"
         return reject(place, "alert/@xmlns", Reason.WRONG_VERSION, zh=zh, en=en)
     return None
 
@@ -158,7 +158,7 @@ def _references(
         return []
     references = references_of(node.text)
     if references is None:
-        zh = "每条应为“发送者,标识,时间”,各条以空格分隔"
+        zh = "每条应为“发送者,标识,时间”，各条以空格分隔"
         en = "write sender,identifier,sent for each, with spaces between them"
         fields.refuse(node, Reason.BAD_TEXT, node.text, zh=zh, en=en)
         return []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 CAP_1_2: Final = "urn:oasis:names:tc:emergency:cap:1.2"
@@ -101,6 +102,7 @@ def words_of(table: Mapping[str, str]) -> list[str]:
     return [word(table, code) for code in dict.fromkeys(table.values())]
 
 
+@lru_cache(maxsize=64)
 def is_division(value_name: str) -> bool:
     """Whether a geocode's `valueName` says that the value is a GB/T 2260 division."""
     plain = re.sub(r"[\W_]", "", value_name).upper()

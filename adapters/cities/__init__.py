@@ -44,9 +44,15 @@ def dialect(city: str) -> Dialect:
 
     Raises: Problem: `not-found`; `invalid` with the mistake in its file.
     """
+    written_in(city)
+    return DIALECTS[city]
+
+
+def written_in(city: str) -> Path:
+    """The file of a city's dialect. Raises: Problem: `not-found`."""
     if city not in _modules():
         raise Problem(Code.NOT_FOUND, f"there is no adapter for {city}; there are {', '.join(DIALECTS)}")
-    return DIALECTS[city]
+    return _FOLDER / f"{_modules()[city]}.py"
 
 
 def read_city(path: Path) -> Dialect:

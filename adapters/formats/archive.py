@@ -18,7 +18,10 @@ _WHEN: Final = (2026, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True)
 class Archive(Form):
-    """`Archive(Csv())`: each table is a member of its own, named after it. Other members are left out."""
+    """`Archive(Csv())`: each table is a member of its own, named after it. Other members are left out.
+
+    A table of a grid (CSV) that says where it is (`at`) gives its member that name.
+    """
 
     of: Form = Csv()  # noqa: RUF009 # frozen
 
@@ -30,8 +33,8 @@ class Archive(Form):
         return self.of.source_suffix
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "header_rows", self.of.header_rows)
-        object.__setattr__(self, "foot", self.of.foot)
+        for name in ("header_rows", "foot", "exact_width", "named"):
+            object.__setattr__(self, name, getattr(self.of, name))
 
     def recognises(self, head: bytes, stream: BinaryIO) -> bool:
         return head.startswith(ZIP_MAGIC)
@@ -50,7 +53,7 @@ class Archive(Form):
             if flaw is not None:
                 yield flaw
             elif not member_name(member).lower().endswith("." + self.of.suffix):
-                yield Note(place, f"不是 .{self.of.suffix} 文件,已跳过", f"not .{self.of.suffix}; left out")
+                yield Note(place, f"不是 .{self.of.suffix} 文件，已跳过", f"not .{self.of.suffix}; left out")
             else:
                 yield from self._member(archive, member, name)
 
@@ -59,7 +62,8 @@ class Archive(Form):
             for table in outgoing:
                 inner = io.BytesIO()
                 self.of.write(inner, [table])
-                _add(archive, f"{table.name}.{self.of.suffix}", inner.getvalue())
+                name = table.name if self.of.named else table.at or table.name
+                _add(archive, f"{name}.{self.of.suffix}", inner.getvalue())
 
     def holds(self, cell: Any) -> bool:
         return self.of.holds(cell)

@@ -1,17 +1,21 @@
 """Events of an iCalendar file (RFC 5545), each read by itself through icalendar.
 
 A VEVENT becomes a row: a column for each property, by its name in capitals; times as times, several of one
-name as a list, GEO as "latitude;longitude". An event that repeats is refused: a record names every session.
+name as a list, GEO as "latitude;longitude". What has no type of its own (`X-…`) is text (section 3.8.8.2). An
+event that repeats is refused: a record names every session. Out, times are in UTC; one without an offset is
+China's.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, BinaryIO, ClassVar, Final
+from zoneinfo import ZoneInfo
 
-from icalendar import Event
+from icalendar import Event, vCategory, vText, vUnknown
 
 from adapters.drafts import Place, Reason, Rejection, reject
 from adapters.formats.decoding import Decoding
@@ -22,6 +26,11 @@ _BEGIN: Final = "BEGIN:VEVENT"
 _END: Final = "END:VEVENT"
 _REPEATING: Final = frozenset({"RRULE", "RDATE", "EXDATE", "RECURRENCE-ID"})
 _TIMES: Final = frozenset({"DTSTART", "DTEND", "DTSTAMP", "CREATED", "LAST-MODIFIED"})
+_ESCAPED: Final = (vUnknown, vCategory)
+"""What icalendar leaves with its backslashes."""
+_ESCAPE: Final = re.compile(r"\\([\\;,nN])")
+"""Of texts (RFC 5545 section 3.3.11)."""
+_SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
 
 
 @dataclass(frozen=True)
@@ -108,7 +117,12 @@ def _cell(value: Any) -> Any:
         return moment
     if hasattr(value, "latitude"):
         return f"{value.latitude};{value.longitude}"
-    return str(value) if isinstance(value, str) else value.to_ical().decode("utf-8", "replace")
+    text = str(value) if isinstance(value, str) else value.to_ical().decode("utf-8", "replace")
+    return _ESCAPE.sub(_unescaped, text) if isinstance(value, _ESCAPED) else text
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return "\n" if found[1] in "nN" else found[1]
 
 
 def _written(row: Mapping[str, Any]) -> bytes:
@@ -117,10 +131,19 @@ def _written(row: Mapping[str, Any]) -> bytes:
         if value is None or value == "":
             continue
         if name in _TIMES and isinstance(value, str):
-            event.add(name, datetime.fromisoformat(value))
+            event.add(name, _utc(datetime.fromisoformat(value)))
         elif name == "GEO":
             latitude, _, longitude = str(value).partition(";")
             event.add(name, (float(latitude), float(longitude)))
         else:
-            event.add(name, value)
+            event.add(name, list(map(_text, value)) if isinstance(value, list) else _text(value))
     return bytes(event.to_ical())
+
+
+def _utc(moment: datetime) -> datetime:
+    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=_SHANGHAI)).astimezone(UTC)
+
+
+def _text(value: Any) -> vText:
+    """Escaped whatever the property: a line break would begin another one."""
+    return vText(str(value))

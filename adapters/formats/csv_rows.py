@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, ClassVar, Final
 
-from adapters.drafts import Place, Reason, reject
+from adapters.drafts import Note, Place, Reason, reject
 from adapters.formats.decoding import Decoding
 from adapters.formats.form import FOOT, Form, Item, Line, Outgoing
 from adapters.limits import COLUMNS, LINES_IN_A_ROW, ROW_CHARACTERS
@@ -45,12 +45,13 @@ class Csv(Form):
         if head.startswith((b"\xff\xfe", b"\xfe\xff")):
             return True
         return b"\0" not in head and not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(
-            (b"<", b"{", b"PK\x03\x04")
+            (b"<", b"{", b"PK\x03\x04", b"%PDF")
         )
 
     def read(self, stream: BinaryIO) -> Iterator[Item]:
         decoding = Decoding(stream, self.encoding, b"\n")
         lines = _Lines(decoding)
+        breaks = 0
         while (taken := lines.take()) is not None:
             number, line = taken
             if '"' not in line:
@@ -61,12 +62,19 @@ class Csv(Form):
                     yield reject(Place(number), "", Reason.BROKEN_ROW)
                     continue
                 cells = found
+                breaks += sum(cell.count("\n") for cell in cells)
             if len(cells) > COLUMNS or len(line) > ROW_CHARACTERS:
                 yield reject(Place(number), "", Reason.TOO_LARGE)
                 continue
             cells = [_unguarded(cell) if cell[:1] == "'" else cell for cell in cells]
             yield Line(Place(number), cells, LOST in line)
         yield from decoding.notes()
+        if breaks:
+            yield Note(
+                Place(),
+                f"单元格内有 {breaks} 处换行：行号按文本行计，其后各行在 Excel 中的行号要小一些",
+                f"cells hold {breaks} line breaks: lines are those of the text, in Excel later rows count less",
+            )
 
     def write(self, stream: BinaryIO, outgoing: Sequence[Outgoing]) -> None:
         for table in outgoing:
@@ -84,7 +92,7 @@ class Csv(Form):
             text.encode(self.encoding)
         except UnicodeEncodeError:
             return False
-        return len(text) <= ROW_CHARACTERS // 4
+        return len(text) <= ROW_CHARACTERS // 4 and LOST not in text
 
     def sample(self, sources: Mapping[str, bytes]) -> bytes:
         (source,) = sources.values()

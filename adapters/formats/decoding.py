@@ -7,6 +7,11 @@ feed, a quotation mark, `>`). For each segment:
 3. Anything else, damaged UTF-8 included (which as GB18030 would be other characters, not an error): decoded
    with escapes and U+FFFD before it, so that whatever row it belongs to is refused and nothing of it is lost.
 
+A few words of GB18030 are valid UTF-8 by chance (状态 reads as one letter of Hebrew and one mark): in a file that
+says UTF-8 and mostly is not, what reads as letters of small alphabets is taken for GB18030.
+
+Where no segment looks like UTF-8, which one search tells, all are decoded at once.
+
 Byte order marks are taken out wherever they stand, and counted.
 """
 
@@ -15,6 +20,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import BinaryIO, Final
 
 from adapters.drafts import Note, Place
@@ -36,7 +42,9 @@ class Decoding:
         self._stream = stream
         self._own = UTF_8 if encoding.lower() in ("utf-8", "utf-8-sig", "utf8") else GB18030
         self._boundary = boundary
+        self._far_alone = _far_alone(boundary)
         self._others = 0
+        self._segments = 0
         self._marks = 0
 
     def pieces(self) -> Iterator[str]:
@@ -66,13 +74,13 @@ class Decoding:
             own, other = ("GB18030", "UTF-8") if self._own == GB18030 else ("UTF-8", "GB18030")
             yield Note(
                 Place(),
-                f"有 {self._others} 处不是 {own} 而是 {other} 编码,已分别识别",
+                f"有 {self._others} 处不是 {own} 而是 {other} 编码，已分别识别",
                 f"{self._others} places are {other}, not {own}; each was read as what it is",
             )
         if self._marks:
             yield Note(
                 Place(),
-                f"文件中间有 {self._marks} 个字节顺序标记(BOM),已忽略",
+                f"文件中间有 {self._marks} 个字节顺序标记（BOM），已忽略",
                 f"{self._marks} byte order marks inside the file were left out",
             )
 
@@ -95,21 +103,38 @@ class Decoding:
             return data.decode("ascii")
         if self._own == UTF_8:
             try:
-                return self._unmarked(data.decode(UTF_8))
+                text = data.decode(UTF_8)
+            except UnicodeDecodeError:
+                pass
+            else:
+                self._segments += data.count(self._boundary)
+                return self._unmarked(text)
+        elif not self._may_hold_utf_8(data):
+            try:
+                return self._unmarked(data.decode(GB18030))
             except UnicodeDecodeError:
                 pass
         segments = data.split(self._boundary)
         return self._unmarked(self._boundary.decode().join(map(self._segment, segments)))
 
+    def _may_hold_utf_8(self, data: bytes) -> bool:
+        """Whether there are characters of far scripts in UTF-8, alone in a segment or several in a row."""
+        return (
+            self._far_alone.search(self._boundary + data) is not None
+            or _CHINESE_IN_UTF_8.search(data) is not None
+        )
+
     def _segment(self, segment: bytes) -> str:
         if segment.isascii():
             return segment.decode("ascii")
+        self._segments += 1
         try:
             text = segment.decode(UTF_8)
         except UnicodeDecodeError:
             return self._not_utf_8(segment)
         if self._own == UTF_8:
-            return text
+            wrongly_declared = self._others * 2 > self._segments
+            return self._not_utf_8(segment) if wrongly_declared and not _is_chinese(text) else text
         if _is_chinese(text):
             self._others += 0 if text == "\ufeff" else 1
             return text
@@ -131,6 +156,15 @@ class Decoding:
                     self._others += 1
                     return text
         return LOST + segment.decode(codec, "backslashreplace")
+
+
+@cache
+def _far_alone(boundary: bytes) -> re.Pattern[bytes]:
+    """A segment, after its boundary, of nothing but ASCII and what could be UTF-8, some of it of three bytes."""
+    end, at = re.escape(boundary), ord(boundary)
+    plain = rb"[\x00-\x%02x\x%02x-\x7f]++|[\xc2-\xdf][\x80-\xbf]" % (at - 1, at + 1)
+    far = rb"[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+    return re.compile(rb"%s(?:%s)*+(?:%s)(?:%s|%s)*+(?=%s|\Z)" % (end, plain, far, plain, far, end))
 
 
 def _is_chinese(text: str) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, ClassVar, Final, TypeAlias
+from typing import Any, BinaryIO, ClassVar, Final, Literal, TypeAlias
 
 from adapters.drafts import Draft, Note, Place, Rejection
 from adapters.limits import NAME_CHARACTERS
@@ -30,9 +30,8 @@ FOOT: Final = (
     "备注",
     "说明",
     "注:",
-    "注:",
 )
-"""How the first cell of a row begins that stands below the rows of a table."""
+"""How the first cell of a row begins, in half-width form, that stands below the rows of a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +80,14 @@ class Form:
     """Whether rows have names and may hold lists and objects (`Entry`), rather than cells (`Line`)."""
     exact_width: ClassVar[bool] = False
     """Whether a row with more cells than the heading is broken; a sheet may have remarks beside its table."""
+    newest: Literal["", "first", "last"] = ""
+    """Of sheets that each have a month, where the newest stands; it is read first, and what is older passed over."""
     header_rows: int = 1
     foot: tuple[str, ...] = FOOT
+
+    def shares_a_file(self, other: Form) -> bool:
+        """Whether a file of the one may be of the other as well, so that its rows tell which."""
+        return self == other
 
     def recognises(self, head: bytes, stream: BinaryIO) -> bool:
         """Whether a file that begins with `head` may be of this format; the stream is put back by the caller."""

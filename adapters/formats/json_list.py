@@ -53,7 +53,7 @@ class JsonList(Form):
         decoding = Decoding(stream, self.encoding, b'"')
         reading = _Reading(self.lists)
         try:
-            yield from reading.items(ijson.basic_parse(_Bytes(decoding), buf_size=65_536))
+            yield from reading.items(ijson.basic_parse(JsonText(decoding), buf_size=65_536))
         except ijson.IncompleteJSONError:
             yield reject(Place(reading.number or None), "", Reason.NOT_JSON)
         except (ijson.JSONError, ValueError, ArithmeticError):
@@ -65,7 +65,7 @@ class JsonList(Form):
                     Place(),
                     where,
                     Reason.WRONG_FORMAT,
-                    zh=f"文件中没有列表 {where},请核对接口",
+                    zh=f"文件中没有列表 {where}，请核对接口",
                     en=f"the document has no list {where}; look at what was exported",
                 )
         yield from decoding.notes()
@@ -89,7 +89,7 @@ class JsonList(Form):
         return source.decode().encode(self.encoding)
 
 
-class _Bytes:
+class JsonText:
     """Decoded text as the stream of UTF-8 that ijson takes.
 
     Python makes no number of more than 4,300 digits (CVE-2020-10735), and ijson's C reader, which does not

@@ -20,18 +20,18 @@ from adapters.limits import COLUMNS, OLD_WORKBOOK_BYTES
 OLE_MAGIC: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
-def read_old_workbook(stream: BinaryIO) -> Iterator[Item]:
-    """The rows of all its visible sheets, in their order."""
+def read_old_workbook(stream: BinaryIO, *, backwards: bool = False) -> Iterator[Item]:
+    """The rows of all its visible sheets, in their order or `backwards` from the last."""
     content = stream.read(OLD_WORKBOOK_BYTES + 1)
     if len(content) > OLD_WORKBOOK_BYTES:
         yield reject(Place(), "xls", Reason.TOO_LARGE, zh="请另存为 .xlsx", en="save it as .xlsx")
         return
     try:
         book = xlrd.open_workbook(file_contents=content, logfile=io.StringIO(), on_demand=True)
-        sheets = [(book.sheet_by_index(number), number) for number in range(book.nsheets)]
+        sheets = [book.sheet_by_index(number) for number in range(book.nsheets)]
     except Exception:
         zh, en = (
-            "请用 Excel 打开后另存为 .xlsx;设了密码的请先去掉密码",
+            "请用 Excel 打开后另存为 .xlsx；设了密码的请先去掉密码",
             "open it in Excel and save it as .xlsx",
         )
         yield reject(Place(), "xls", Reason.WRONG_FORMAT, zh=zh, en=en)
@@ -40,10 +40,10 @@ def read_old_workbook(stream: BinaryIO) -> Iterator[Item]:
         zh, en = "请在 Excel 选项中取消“使用 1904 日期系统”后另存", "switch off the 1904 date system"
         yield reject(Place(), "xls", Reason.WRONG_FORMAT, zh=zh, en=en)
         return
-    for sheet, _ in sheets:
+    for sheet in reversed(sheets) if backwards else sheets:
         name = shown_name(sheet.name)
         if sheet.visibility:
-            yield Note(Place(sheet=name), "隐藏的工作表,已跳过", "a hidden sheet was left out")
+            yield Note(Place(sheet=name), "隐藏的工作表，已跳过", "a hidden sheet was left out")
             continue
         for number in range(sheet.nrows):
             try:

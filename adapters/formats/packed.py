@@ -55,7 +55,7 @@ def danger(member: zipfile.ZipInfo) -> Rejection | None:
             place,
             "zip",
             Reason.BAD_ARCHIVE,
-            zh="文件名指向压缩包之外,请按可疑文件上报",
+            zh="文件名指向压缩包之外，请按可疑文件上报",
             en="its name leads out of the archive; report the file as suspicious",
         )
     if member.flag_bits & _ENCRYPTED:
@@ -68,7 +68,7 @@ def danger(member: zipfile.ZipInfo) -> Rejection | None:
         )
     if member.file_size > RATIO_FROM_BYTES and member.file_size > RATIO * max(member.compress_size, 1):
         return reject(
-            place, "zip", Reason.TOO_LARGE, zh="疑似压缩炸弹,请按可疑文件上报", en="looks like a zip bomb"
+            place, "zip", Reason.TOO_LARGE, zh="疑似压缩炸弹，请按可疑文件上报", en="looks like a zip bomb"
         )
     return None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, ClassVar, Final
+from typing import Any, BinaryIO, ClassVar, Final, Literal
 
 from adapters.drafts import Rejection
 from adapters.formats import workbook_in, workbook_out
@@ -27,12 +27,14 @@ _CELL_CHARACTERS: Final = 32_767
 class Sheets(Form):
     """`header_rows` is how many rows the heading has; a merged one is named by its rows, 当事人/申请人/姓名.
 
-    `title` stands above the heading on the way out.
+    `title` stands above the heading on the way out. A workbook with a sheet for each month has a case in every
+    month that it lasts: `newest` says where its newest sheet stands, whose row counts (else the second is refused).
     """
 
     header_rows: int = 1
     foot: tuple[str, ...] = FOOT
     title: str = ""
+    newest: Literal["", "first", "last"] = ""
 
     suffix: ClassVar[str] = "xlsx"
     source_suffix: ClassVar[str] = "csv"
@@ -49,10 +51,13 @@ class Sheets(Form):
     def read(self, stream: BinaryIO) -> Iterator[Item]:
         old = stream.read(len(OLE_MAGIC)) == OLE_MAGIC
         stream.seek(0)
-        return read_old_workbook(stream) if old else workbook_in.read_workbook(stream)
+        read = read_old_workbook if old else workbook_in.read_workbook
+        return read(stream, backwards=self.newest == "last")
 
     def write(self, stream: BinaryIO, outgoing: Sequence[Outgoing]) -> None:
-        workbook_out.write_workbook(stream, outgoing, self.title, self.header_rows)
+        """What is read first comes in last where the newest sheet is the last one."""
+        tables = [*reversed(outgoing)] if self.newest == "last" else outgoing
+        workbook_out.write_workbook(stream, tables, self.title, self.header_rows)
 
     def holds(self, cell: Any) -> bool:
         text = str(cell)

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from adapters.drafts import Place
-from adapters.formats.form import Entry
+from adapters.formats.form import Entry, Form
 from adapters.formats.json_list import JsonList
 
 
 class SqlRows(JsonList):
-    """`SqlRows(view="v_mediation")`; `order` is a column to read by, so that rows keep their numbers."""
+    """`SqlRows("v_mediation")`, one for each view; `order` is a column to read by, so that rows keep their numbers."""
 
     def __init__(self, view: str, *, order: str = "") -> None:
         super().__init__()
@@ -25,6 +25,9 @@ class SqlRows(JsonList):
         """The rows that a session gave."""
         for number, row in enumerate(rows, 1):
             yield Entry(Place(number), "", row)
+
+    def shares_a_file(self, other: Form) -> bool:
+        return isinstance(other, SqlRows)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SqlRows) and (self.view, self.order) == (other.view, other.order)

@@ -40,8 +40,8 @@ _MALFORMED: Final = (*UNREADABLE, etree.LxmlError, ArithmeticError, TypeError, A
 """What a damaged sheet raises."""
 
 
-def read_workbook(stream: BinaryIO) -> Iterator[Item]:
-    """The rows of all its visible sheets, in their order."""
+def read_workbook(stream: BinaryIO, *, backwards: bool = False) -> Iterator[Item]:
+    """The rows of all its visible sheets, in their order or `backwards` from the last."""
     archive = open_zip(stream)
     if isinstance(archive, Rejection):
         yield archive
@@ -62,10 +62,10 @@ def read_workbook(stream: BinaryIO) -> Iterator[Item]:
             Place(), "xlsx", Reason.WRONG_FORMAT, zh="请用 Excel 打开后另存为 .xlsx", en="save it as .xlsx"
         )
         return
-    for name, part, hidden in book.sheets:
+    for name, part, hidden in reversed(book.sheets) if backwards else book.sheets:
         sheet = shown_name(name)
         if hidden:
-            yield Note(Place(sheet=sheet), "隐藏的工作表,已跳过", "a hidden sheet was left out")
+            yield Note(Place(sheet=sheet), "隐藏的工作表，已跳过", "a hidden sheet was left out")
             continue
         yield from _rows(archive, part, sheet, book)
 
@@ -202,7 +202,7 @@ def _rows(archive: zipfile.ZipFile, part: str, sheet: str, book: _Book) -> Itera
     except _Refused as refused:
         yield refused.rejection
     except _MALFORMED:
-        yield reject(Place(number or None, sheet), "xlsx", Reason.UNFINISHED, zh="工作表损坏,此行之后未读")
+        yield reject(Place(number or None, sheet), "xlsx", Reason.UNFINISHED, zh="工作表损坏，此行之后未读")
 
 
 def _number(row: etree._Element, before: int) -> int:

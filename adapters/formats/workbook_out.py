@@ -16,12 +16,18 @@ from adapters.formats.form import Outgoing
 
 _WHEN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _SHEET_NAME: Final = 31
+_A4: Final = 9
+_WIDEST: Final = 40
+_LOOKED_AT: Final = 200
+"""Rows by whose cells the columns get their widths."""
 
 
 def write_workbook(stream: BinaryIO, outgoing: Sequence[Outgoing], title: str, header_rows: int) -> None:
     """A sheet for each, with a title, a heading merged as its names say, and rows."""
     with _book(stream) as book:
-        bold = book.add_format({"bold": True, "align": "center", "valign": "vcenter", "border": 1})
+        bold = book.add_format(
+            {"bold": True, "align": "center", "valign": "vcenter", "border": 1, "text_wrap": True}
+        )
         for table in outgoing:
             sheet = book.add_worksheet((table.at or table.name)[:_SHEET_NAME])
             first = 0
@@ -30,8 +36,15 @@ def write_workbook(stream: BinaryIO, outgoing: Sequence[Outgoing], title: str, h
                 first = 1
             _heading(sheet, first, table.columns, header_rows, bold)
             sheet.freeze_panes(first + header_rows, 0)
+            _for_printing(sheet, first, first + header_rows - 1)
+            widths = [_width(name.rpartition("/")[2]) for name in table.columns]
             for number, row in enumerate(table.rows, first + header_rows):
-                _row(sheet, number, [row.get(name) for name in table.columns])
+                cells = [row.get(name) for name in table.columns]
+                _row(sheet, number, cells)
+                if number < _LOOKED_AT:
+                    widths = list(map(max, widths, map(_width, cells)))
+            for column, width in enumerate(widths):
+                sheet.set_column(column, column, width)
 
 
 def workbook_of(grids: Mapping[str, Iterable[Sequence[str]]]) -> bytes:
@@ -59,6 +72,22 @@ def _row(sheet: Any, number: int, cells: Iterable[Any]) -> None:
             sheet.write_number(number, column, cell)
         else:
             sheet.write_string(number, column, str(cell))
+
+
+def _for_printing(sheet: Any, first: int, last: int) -> None:
+    """On its side, with the heading on every page."""
+    sheet.set_landscape()
+    sheet.set_paper(_A4)
+    sheet.repeat_rows(first, last)
+
+
+def _width(cell: Any) -> int:
+    """The room that a cell's longest line needs, in half-width characters."""
+    lines = "" if cell is None else str(cell)[: _WIDEST * 4]
+    longest = max(
+        (sum(2 if mark >= "\u2e80" else 1 for mark in line) for line in lines.split("\n")), default=0
+    )
+    return min(longest + 2, _WIDEST)
 
 
 def _heading(sheet: Any, first: int, names: Sequence[str], rows: int, form: Any) -> None:

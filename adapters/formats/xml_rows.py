@@ -29,6 +29,9 @@ _DECLARATION: Final = re.compile(rb"""\s*<\?xml\s[^>]{0,100}?encoding\s*=\s*["']
 _PROLOG: Final = re.compile(r"(?:\s++|<\?(?:[^?]|\?(?!>))*+\?>|<!--(?:[^-]|-(?!->))*+-->)*+")
 _ROOT: Final = re.compile(r"<([^\s/>!?][^\s/>]*)([^>]*)>")
 _NAMESPACES: Final = re.compile(r"""\sxmlns(?::[\w.-]+)?\s*=\s*(?:"[^"<]*"|'[^'<]*')""")
+_PARSER: Final = etree.XMLParser(
+    resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
+)
 _UNWRITABLE: Final = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -156,8 +159,9 @@ class _Cutting:
 
     def _find(self, pattern: re.Pattern[str], start: int) -> re.Match[str] | None:
         """The next match, reading on as far as a row may reach."""
+        ahead = start - self._at  # reading on takes text away that lies behind
         while True:
-            found = pattern.search(self._text, start)
+            found = pattern.search(self._text, self._at + ahead)
             if found is not None:
                 return found
             if len(self._text) - self._at > ROW_CHARACTERS or not self._more():
@@ -201,15 +205,12 @@ class _Cutting:
 
 
 def _entry(row: str, around: str, place: Place, name: str) -> Entry | Rejection:
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
-    )
     try:
-        root = etree.fromstring(f"{around}{row}</x>".encode(), parser)
+        root = etree.fromstring(f"{around}{row}</x>".encode(), _PARSER)
         cells = _children(root[0], 1)
     except (etree.XMLSyntaxError, UnicodeEncodeError, IndexError):
         return reject(
-            place, name, Reason.NOT_XML, zh="该条记录的标签不完整,请重新导出", en="export this row again"
+            place, name, Reason.NOT_XML, zh="该条记录的标签不完整，请重新导出", en="export this row again"
         )
     except RecursionError:
         return reject(place, name, Reason.TOO_LARGE)
@@ -220,14 +221,17 @@ def _children(element: etree._Element, depth: int) -> dict[str, Any]:
     """Names to text, objects or, where a name comes again, lists; attributes have an @ before their name."""
     if depth > XML_DEPTH:
         raise RecursionError
-    cells: dict[str, Any] = {f"@{name!s}": value for name, value in element.attrib.items()}
+    cells: dict[str, Any] = {f"@{name!s}": value for name, value in element.items()}
     for child in element:
         tag = str(child.tag)
         name = tag[tag.rfind("}") + 1 :]
-        value = _children(child, depth + 1) if len(child) or child.attrib else child.text
+        value = _children(child, depth + 1) if len(child) or child.keys() else child.text
         if name in cells:
             present = cells[name]
-            cells[name] = [*present, value] if isinstance(present, list) else [present, value]
+            if isinstance(present, list):
+                present.append(value)
+            else:
+                cells[name] = [present, value]
         else:
             cells[name] = value
     if not len(element) and element.text:

@@ -8,6 +8,7 @@ that fits its field (`converter_for`).
 from adapters.values.choice import Codes, Flag, Labels
 from adapters.values.convert import BLANK, Converter, Flaw, as_text, plain
 from adapters.values.fitting import converter_for
+from adapters.values.month import OfMonth
 from adapters.values.number import Count, Degrees, LngLat, Money
 from adapters.values.region import City, Division
 from adapters.values.time import Date, DateTime, Epoch
@@ -31,6 +32,7 @@ __all__ = [
     "Labels",
     "LngLat",
     "Money",
+    "OfMonth",
     "Phone",
     "Text",
     "as_text",

@@ -65,9 +65,9 @@ class Codes(Converter):
     def _unknown(self, text: str) -> Flaw:
         words = list(dict.fromkeys(self._words.values()))
         near = get_close_matches(text, list(self.words), 1, 0.5)
-        hint_zh, hint_en = (f"(与“{near[0]}”相近)", f" (near to {near[0]})") if near else ("", "")
+        hint_zh, hint_en = (f"（与“{near[0]}”相近）", f" (near to {near[0]})") if near else ("", "")
         some = "、".join(words[:_SHOWN]) + ("……" if len(words) > _SHOWN else "")
-        return Flaw(Reason.UNKNOWN_CODE, f"请改为:{some}{hint_zh}", f"use one of: {some}{hint_en}")
+        return Flaw(Reason.UNKNOWN_CODE, f"请改为：{some}{hint_zh}", f"use one of: {some}{hint_en}")
 
 
 class Labels(Codes):
@@ -111,7 +111,7 @@ class Flag(Converter):
         known = self._known.get(_key(text))
         if known is None:
             raise Flaw(
-                Reason.UNKNOWN_CODE, f"请改为:{self.yes}、{self.no}", f"use one of: {self.yes}, {self.no}"
+                Reason.UNKNOWN_CODE, f"请改为：{self.yes}、{self.no}", f"use one of: {self.yes}, {self.no}"
             )
         return known
 

@@ -71,7 +71,8 @@ class Converter:
 def as_text(cell: Any) -> str:
     """A cell's text, for people and for reading; a whole number has no decimals, a time no zone it lacks.
 
-    Raises: Flaw for a number that a spreadsheet has changed, and for a formula without a result.
+    Raises: Flaw for a number that a spreadsheet has changed, for a formula without a result, and for bytes of a
+        database that are no text.
     """
     if type(cell) is str:
         return cell
@@ -80,14 +81,36 @@ def as_text(cell: Any) -> str:
             if abs(cell) >= LARGEST_EXACT:
                 raise Flaw(
                     Reason.BAD_NUMBER,
-                    "长数字已被电子表格改写,请把该列设为文本后重新录入",
+                    "长数字已被电子表格改写，请把该列设为文本后重新录入",
                     "the spreadsheet changed a long number: make the column text and type it again",
                 )
             return str(int(cell))
         return repr(cell)
     if cell is NO_RESULT:
         raise Flaw(Reason.FORMULA)
+    if isinstance(cell, bytes | memoryview):
+        try:
+            return bytes(cell).decode()
+        except UnicodeDecodeError:
+            raise Flaw(
+                Reason.ENCODING,
+                "该列是二进制内容，请在视图中改为文本",
+                "the column holds bytes: make it text in the view",
+            ) from None
+    if isinstance(cell, dict | list):
+        return _text_of(cell)
     return shown(cell)
+
+
+def _text_of(cell: dict[str, Any] | list[Any]) -> str:
+    """The text of an element that has attributes; a list or any other object is no text."""
+    if isinstance(cell, list):
+        raise Flaw(Reason.REPEATED)
+    if any(name[:1] not in "@#" for name in cell):
+        raise Flaw(
+            Reason.WRONG_FORMAT, "此处应为单个值，而不是一组内容", "one value is wanted here, not an object"
+        )
+    return as_text(cell.get("#text", ""))
 
 
 def shown(cell: Any) -> str:

@@ -16,10 +16,12 @@ from schemas.codes import CodeList
 
 def converter_for(field: Any, given: Converter | None = None) -> Converter | None:
     """`given`, told of the field's codes, or a new one; None where a column cannot hold such a field alone."""
-    if isinstance(field, fields.Many) and isinstance(field.item, fields.Member):
-        if isinstance(given, Each):
-            return Each(_fitted(field.item, given.of), given.separators)
-        return given or Each(_fitted(field.item, None))
+    several = isinstance(field, fields.Many) and isinstance(field.item, fields.Member)
+    item = field.item if several else field
+    if isinstance(given, Each) and isinstance(item, fields.Member):
+        return Each(_fitted(item, given.given), given.separators)
+    if several:
+        return given or Each(_fitted(item, None))
     if isinstance(field, fields.Member):
         return _fitted(field, given)
     return given

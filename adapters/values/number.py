@@ -25,7 +25,7 @@ class Count(Converter):
             return None
         found = _COUNT.match(text)
         if found is None:
-            raise Flaw(Reason.BAD_NUMBER, "请填整数,如 7", "write a whole number, such as 7")
+            raise Flaw(Reason.BAD_NUMBER, "请填整数，如 7", "write a whole number, such as 7")
         return int(found.group(1))
 
 
@@ -41,13 +41,13 @@ class Money(Converter):
             return None
         found = _AMOUNT.match(text)
         if found is None:
-            raise Flaw(Reason.BAD_NUMBER, "请填数字金额,如 12000.50", "write an amount, such as 12000.50")
+            raise Flaw(Reason.BAD_NUMBER, "请填数字金额，如 12000.50", "write an amount, such as 12000.50")
         whole, decimals, ten_thousands = found.groups()
         amount = Decimal(whole.replace(",", "") + (decimals or ""))
         amount *= 10_000 if ten_thousands else 1 if text.endswith("元") else self.factor
         if amount != round(amount, 2):
             raise Flaw(
-                Reason.BAD_NUMBER, "金额精确到分,请核对", "an amount has no parts of a cent; look it up"
+                Reason.BAD_NUMBER, "金额精确到分，请核对", "an amount has no parts of a cent; look it up"
             )
         return str(int(amount)) if amount == int(amount) else f"{amount:.2f}"
 
@@ -70,7 +70,7 @@ class Degrees(Converter):
 class LngLat(Converter):
     """One cell with longitude and latitude, "110.912,39.371": for a column with two fields.
 
-    With `latitude_first` the other way round. Never turned round by itself.
+    With `latitude_first` the other way round. Never turned round by itself: a latitude beyond 90 is refused.
     """
 
     def __init__(self, separator: str = ",", *, latitude_first: bool = False) -> None:
@@ -86,7 +86,19 @@ class LngLat(Converter):
             form = f"110.912{self.separator}39.371"
             raise Flaw(Reason.BAD_GEOMETRY, f"请写成 {form}", f"write it like {form}")
         first, second = (degrees(part) for part in parts)
-        return (second, first) if self.latitude_first else (first, second)
+        longitude, latitude = (second, first) if self.latitude_first else (first, second)
+        if abs(latitude) > 90:
+            order, en = (
+                ("纬度在前、经度在后", "latitude")
+                if self.latitude_first
+                else ("经度在前、纬度在后", "longitude")
+            )
+            raise Flaw(
+                Reason.BAD_GEOMETRY,
+                f"纬度超过 90 度，经纬度看来写反了：应{order}",
+                f"a latitude beyond 90: the two look swapped; {en} comes first",
+            )
+        return longitude, latitude
 
     def write(self, value: Any) -> Any:
         if None in value:
@@ -102,4 +114,4 @@ def degrees(text: str) -> float:
             return float(Decimal(text))
     except InvalidOperation:
         pass
-    raise Flaw(Reason.BAD_NUMBER, "请填十进制度数,如 110.912", "write decimal degrees, such as 110.912")
+    raise Flaw(Reason.BAD_NUMBER, "请填十进制度数，如 110.912", "write decimal degrees, such as 110.912")

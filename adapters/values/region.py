@@ -87,4 +87,4 @@ class City(Division):
 
     def _unknown(self) -> Flaw:
         cities = "、".join(city.zh for city in divisions.CITIES.values())
-        return Flaw(Reason.UNKNOWN_DIVISION, f"请改为协作市:{cities}", f"use a partner city: {cities}")
+        return Flaw(Reason.UNKNOWN_DIVISION, f"请改为协作市：{cities}", f"use a partner city: {cities}")

@@ -21,6 +21,8 @@ _SERIAL_DAYS: Final = range(18_264, 73_051)
 """Days since 1899-12-30 of the years 1950 to 2099 (ECMA-376 §18.17.4.1); no other five digits are a day."""
 _SERIAL_START: Final = datetime(1899, 12, 30)  # noqa: DTZ001 # a spreadsheet's times have no zone
 
+_LAST_SECOND: Final = int(datetime(LATEST_YEAR + 1, 1, 1, tzinfo=UTC).timestamp())
+
 _SPELLED: Final = re.compile(
     r"(\d{4})\s*(?:[-/.]|年)\s*(\d{1,2})\s*(?:[-/.]|月)\s*(\d{1,2})\s*[日号]?"
     r"(?:[T\s]*(上午|下午)?\s*(\d{1,2})(?:[::]|时|点)(?:(\d{1,2})(?:[::]|分)?(?:(\d{1,2})(\.\d{1,6})?\d*秒?)?)?)?"
@@ -59,7 +61,7 @@ class Date(Converter):
         if self.drop_time and moment.offset is None:
             return moment.day.isoformat()
         if moment.time not in (None, time_of_day()) or moment.offset is not None:
-            raise Flaw(Reason.BAD_TIME, "该列只填日期,如 2026-11-02", "this column takes a day, 2026-11-02")
+            raise Flaw(Reason.BAD_TIME, "该列只填日期，如 2026-11-02", "this column takes a day, 2026-11-02")
         return moment.day.isoformat()
 
     def write(self, value: Any) -> Any:
@@ -88,7 +90,7 @@ class DateTime(Converter):
         if time is None:
             raise Flaw(
                 Reason.BAD_TIME,
-                "缺少时刻,请写成 2026-11-02 09:00",
+                "缺少时刻，请写成 2026-11-02 09:00",
                 "the time of day is missing; write it like 2026-11-02 09:00",
             )
         local = datetime.combine(moment.day, time)
@@ -101,7 +103,11 @@ class DateTime(Converter):
 
 
 class Epoch(Converter):
-    """A time as milliseconds since 1970, or seconds with `Epoch(seconds=True)`."""
+    """A time as milliseconds since 1970, or seconds with `Epoch(seconds=True)`.
+
+    Seconds among milliseconds would be days of early 1970: such a number is refused, and so is 0. Milliseconds
+    among seconds lie beyond the last year.
+    """
 
     def __init__(self, *, seconds: bool = False) -> None:
         self.unit = 1 if seconds else 1000
@@ -110,10 +116,19 @@ class Epoch(Converter):
         text = plain(cell)
         if text is None:
             return None
-        if not re.fullmatch(r"-?\d{1,16}", text):
-            raise Flaw(Reason.BAD_TIME, "应为自 1970 年起的毫秒数或秒数", "use the milliseconds since 1970")
+        found = re.fullmatch(r"(-?\d{1,16})(?:\.0+)?", text)
+        if found is None:
+            unit_zh, unit_en = ("毫秒", "milliseconds") if self.unit == 1000 else ("秒", "seconds")
+            raise Flaw(Reason.BAD_TIME, f"应为自 1970 年起的{unit_zh}数", f"use the {unit_en} since 1970")
+        number = int(found[1])
+        if self.unit == 1000 and abs(number) <= _LAST_SECOND:
+            raise Flaw(
+                Reason.BAD_TIME,
+                "数值过小，看来是秒数而不是毫秒数，请核对接口",
+                "too small for milliseconds: these look like seconds; look at what was exported",
+            )
         try:
-            moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(text) * 1000 // self.unit)
+            moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=number * 1000 // self.unit)
         except OverflowError:
             raise _unlikely() from None
         _plausible(moment.year)
@@ -184,7 +199,7 @@ def _read(text: str) -> Moment:
         at = None if hour is None else _clock(half, int(hour), int(minute or 0), int(second or 0), fraction)
     except ValueError:
         raise Flaw(
-            Reason.BAD_TIME, "日历上没有这一天或这一时刻,请核对", "no such day or time exists; look it up"
+            Reason.BAD_TIME, "日历上没有这一天或这一时刻，请核对", "no such day or time exists; look it up"
         ) from None
     if offset is not None and at is None:
         raise Flaw(Reason.BAD_TIME)
@@ -218,7 +233,7 @@ def _plausible(year: int) -> None:
 def _unlikely() -> Flaw:
     return Flaw(
         Reason.BAD_TIME,
-        f"年份不在 {EARLIEST_YEAR} 至 {LATEST_YEAR} 之间,请核对",
+        f"年份不在 {EARLIEST_YEAR} 至 {LATEST_YEAR} 之间，请核对",
         f"the year is not between {EARLIEST_YEAR} and {LATEST_YEAR}; look it up",
     )
 

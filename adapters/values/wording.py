@@ -9,6 +9,8 @@ from adapters.drafts import Reason
 from adapters.values.convert import LOST, Converter, Flaw, as_text, plain
 
 _NOTHING: Final = frozenset({"", "/", "\\", "-", "--", "—", "——", "null", "NULL", "\\N"})
+_FULL_WIDTH: Final = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
+"""From each mark of ASCII to its full-width form."""
 _PHONE: Final = re.compile(r"[0-9+()/、,;转\- ]{5,60}\Z")
 
 
@@ -41,17 +43,21 @@ class Phone(Converter):
 
 
 class Each(Converter):
-    """Several values in one cell, "甲;乙": each is read by `of`. JSON and XML may give a list instead.
+    """Several values in one cell, "甲;乙": each is read by `of`, or by what fits the column's field. JSON and XML
+    may give a list instead.
 
-    The first separator is written; `Each(separators="")` writes a list, for JSON. For a path with `[*]` it is
-    `aligned`: the values of several such columns belong together by their places, so that blanks count.
+    The separators are read in full width, too, and the first is written; `Each(separators="")` writes a list,
+    for JSON. For a path with `[*]` it is `aligned`: the values of several such columns belong together by their
+    places, so that blanks count.
     """
 
-    def __init__(self, of: Converter | None = None, separators: str = "、;;,,\n") -> None:
+    def __init__(self, of: Converter | None = None, separators: str = "、;,\n") -> None:
+        self.given = of
         self.of = of or Text()
         self.separators = separators
         self.aligned = False
-        self._split = re.compile(f"[{re.escape(separators)}]" if separators else "(?!)")
+        either = separators + separators.translate(_FULL_WIDTH)
+        self._split = re.compile(f"[{re.escape(either)}]" if separators else "(?!)")
 
     def read(self, cell: Any) -> Any:
         parts = cell if isinstance(cell, list) else self._split.split(as_text(cell))
@@ -81,7 +87,7 @@ class Extract(Converter):
             return None
         found = self.pattern.search(text)
         if found is None:
-            raise Flaw(Reason.BAD_TEXT, "该处文字不合格式,请核对", "the text is not of its form; look it up")
+            raise Flaw(Reason.BAD_TEXT, "该处文字不合格式，请核对", "the text is not of its form; look it up")
         return self.of.read(found.group(1))
 
     def write(self, value: Any) -> Any:

@@ -48,12 +48,12 @@ def test_every_reason_has_words_and_a_next_step(language: str) -> None:
 
 def test_a_rejection_names_sheet_row_and_column() -> None:
     rejection = reject(Place(12, "案件"), "受理时间", Reason.BAD_TIME, "昨天")
-    assert rejection.line().startswith("案件!第 12 行 受理时间:")
+    assert rejection.line().startswith("案件!第 12 行 受理时间：")
     assert rejection.line("en").startswith("案件!line 12 受理时间: ")
     assert "〔字字〕" in rejection.line()
 
 
 def test_what_was_supplied_is_told_with_its_reason() -> None:
     supplied = Supplied("info/headline", "暴雨", "取自 event", "from event")
-    assert supplied.line() == "info/headline = 暴雨(取自 event)"
+    assert supplied.line() == "info/headline = 暴雨（取自 event）"
     assert supplied.line("en") == "info/headline = 暴雨 (from event)"

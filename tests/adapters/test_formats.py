@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from dialect_bodies import bodies
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
@@ -83,6 +83,7 @@ def test_records_come_back_from_every_format_as_foretold(form: Form, data: st.Da
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 @TRIALS
+@example("\ufffd")
 @given(ODD)
 def test_any_text_that_a_record_may_hold_comes_back_or_is_named(form: Form, text: str) -> None:
     private = {"title": text, "summary": "某事"}
