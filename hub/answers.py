@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
+import requests
+
 from hub.errors import Code, Problem
 from schemas import strict_json
 from schemas.limits import PAGE_BYTES, PAGE_RECORDS, RECORD_BYTES
@@ -18,6 +20,20 @@ from schemas.limits import PAGE_BYTES, PAGE_RECORDS, RECORD_BYTES
 ANSWER_BYTES: Final = PAGE_BYTES + PAGE_RECORDS * 1024 + RECORD_BYTES
 """The longest answer that is read, compressed or not."""
 READ_BYTES: Final = 256 * 1024
+
+
+class Session(requests.Session):
+    """Leaves redirects alone, and the environment's proxies.
+
+    Its parent, told not to follow a redirect, still reads the whole of its body into memory.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trust_env = False
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
 
 
 def receive(raw: Any) -> bytes:

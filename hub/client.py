@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -29,8 +29,9 @@ import tenacity
 import urllib3
 
 from hub import answers
+from hub.arrival import Arrival, Outcome, Predecessor
 from hub.clock import utc_now
-from hub.cursor import Cursor
+from hub.cursor import Bookmark, Cursor
 from hub.errors import Code, Problem
 from hub.log.checkpoint import VerifiedCheckpoint, open_checkpoint
 from hub.log.entry import Routed, decode
@@ -56,49 +57,6 @@ ANSWER_SECONDS: Final = 60
 TRIES: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a pushed record; `problem` is the node's refusal where `status` is `refused`."""
-
-    status: str
-    id: str | None
-    digest: str | None
-    index: int | None
-    problem: Problem | None
-    warnings: tuple[Mapping[str, str], ...] = ()
-    """What to look at in a record that was accepted all the same: code, where, zh, en."""
-
-
-@dataclass(frozen=True, slots=True)
-class Predecessor:
-    """The revision that a new one follows."""
-
-    id: str
-    revision: int
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A pulled record, verified: its members, its JWS, and the receipt to be kept with it.
-
-    `skipped` counts the numbers of the recipient's stream that were left out before it: records that were
-    forgotten, or kept from this recipient. It is 0 under a filter, where gaps mean nothing.
-    """
-
-    index: int
-    record: record.Record
-    jws: str
-    digest: str
-    receipt: str
-    skipped: int = 0
-
-    @property
-    def predecessor(self) -> Predecessor:
-        """This revision, as the next one names it."""
-        return Predecessor(self.record.id, self.record.revision, self.digest)
-
-
 class Client:
     """One key's view of one node.
 
@@ -121,8 +79,7 @@ class Client:
         self.node: Node = trust.nodes[node]
         self._key = key
         self._clock = clock
-        self._session = requests.Session()
-        self._session.trust_env = False
+        self._session = answers.Session()
         self._log_key = VerifierKey.parse(self.node.log)
         self._cities = _cities(trust, key.kid)
         self._retrying = tenacity.Retrying(
@@ -152,7 +109,7 @@ class Client:
 
     def pull(
         self,
-        cursor: Cursor,
+        cursor: Bookmark,
         *,
         kind: str | None = None,
         sender: str | None = None,

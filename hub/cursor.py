@@ -5,11 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 import orjson
 
 from hub.errors import Code, Problem
 from schemas import strict_json
+
+
+class Bookmark(Protocol):
+    """What a client keeps its place in: the last index, and the last number of each city's stream."""
+
+    after: int
+    numbers: dict[str, int]
+
+    def move(self, after: int, numbers: Mapping[str, int]) -> None:
+        """Remember this place."""
 
 
 class Cursor:
@@ -37,3 +48,16 @@ class Cursor:
             file.flush()
             os.fsync(file.fileno())
         written.replace(self._path)
+
+
+class Passing:
+    """A place in the log that is kept nowhere: it begins at the log's beginning, or where it is told to."""
+
+    def __init__(self, after: int = -1, numbers: Mapping[str, int] | None = None) -> None:
+        self.after = after
+        self.numbers = dict(numbers or {})
+
+    def move(self, after: int, numbers: Mapping[str, int]) -> None:
+        """Remember this place, as long as this lives."""
+        self.after = after
+        self.numbers.update(numbers)

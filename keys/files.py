@@ -62,7 +62,7 @@ def read_signing(path: Path, passphrase: bytes | None) -> SigningKey:
     Raises `Problem`: NOT_FOUND; NOT_ALLOWED for a file that others may read and for a wrong or missing
     passphrase; MALFORMED for another kind of key or file.
     """
-    pem = _read_secret(path, PEM_BYTES, "a key file")
+    pem = read_secret(path, PEM_BYTES, "a key file")
     try:
         return signing_key_from_pem(pem, passphrase)
     except Problem as refused:
@@ -71,7 +71,7 @@ def read_signing(path: Path, passphrase: bytes | None) -> SigningKey:
 
 def read_unseal(path: Path, passphrase: bytes | None) -> UnsealKey:
     """The key for sealed parts in a file. Raises as `read_signing`."""
-    pem = _read_secret(path, PEM_BYTES, "a key file")
+    pem = read_secret(path, PEM_BYTES, "a key file")
     try:
         return unseal_key_from_pem(pem, passphrase)
     except Problem as refused:
@@ -84,7 +84,7 @@ def read_passphrase(file: Path | None, environment: Mapping[str, str]) -> bytes 
     One line end after it is not part of it. Raises `Problem` as `read_signing`, MALFORMED when it is empty.
     """
     if file is not None:
-        passphrase = _read_secret(file, PASSPHRASE_BYTES + 2, "a passphrase file")
+        passphrase = read_secret(file, PASSPHRASE_BYTES + 2, "a passphrase file")
         passphrase = passphrase.removesuffix(b"\n").removesuffix(b"\r")
         source = str(file)
     elif PASSPHRASE_VARIABLE in environment:
@@ -104,7 +104,11 @@ def _check_passphrase(passphrase: bytes) -> None:
         raise Problem(Code.MALFORMED, f"a passphrase has 1 to {PASSPHRASE_BYTES} bytes")
 
 
-def _read_secret(path: Path, longest: int, what: str) -> bytes:
+def read_secret(path: Path, longest: int, what: str) -> bytes:
+    """All of a file that only its owner may read; `what` is what it should be.
+
+    Raises `Problem`: NOT_FOUND; NOT_ALLOWED for a file that others may read, or that is none; TOO_LARGE.
+    """
     try:
         # Not blocking, so that a named pipe in the file's place cannot hold the node up.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

@@ -13,6 +13,7 @@ from typing import Any, Final
 import click
 import requests
 
+from hub.answers import Session
 from hub.cli.faults import Situation, facing
 from hub.cli.options import PRESENT_FILE, profile_option
 from hub.cli.output import Output, json_option, local, pass_output
@@ -129,11 +130,12 @@ def _checkpoint(asked: _Asked, faults: list[str]) -> VerifiedCheckpoint | None:
 
 def _get(url: str, allowed: tuple[int, ...]) -> bytes:
     try:
-        with requests.Session() as session:
-            session.trust_env = False
-            with session.get(url, timeout=ANSWER_SECONDS, stream=True, allow_redirects=False) as answer:
-                content: bytes = answer.raw.read(NOTE_BYTES + 1, decode_content=True)
-                code = answer.status_code
+        with (
+            Session() as session,
+            session.get(url, timeout=ANSWER_SECONDS, stream=True, allow_redirects=False) as answer,
+        ):
+            content: bytes = answer.raw.read(NOTE_BYTES + 1, decode_content=True)
+            code = answer.status_code
     except (requests.RequestException, OSError) as error:
         raise Problem(Code.BUSY, f"{url} does not answer ({type(error).__name__})") from error
     if code not in allowed or len(content) > NOTE_BYTES:

@@ -35,18 +35,21 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from apscheduler.triggers.cron import CronTrigger
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
 from hub.config import database_at, first_mistake
 from hub.errors import Code, Problem
 from schemas.divisions import CITIES
+from schemas.kinds import KINDS
 from schemas.markings import MARKINGS
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SPAN: Final = re.compile(r"([1-9][0-9]{0,5})([smhd])\Z")
+_WEEKDAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_WEEKDAY_RANGE: Final = re.compile(r"(\*|[0-7])(?:-([0-7]))?(?:/([1-7]))?\Z")
 _NAME: Final = validate.Regexp(r"[a-z0-9][a-z0-9-]{0,31}\Z", error="small letters, digits and hyphens")
 _PATH: Final = validate.Length(1, 1024)
+KIND_NAMES: Final = tuple(sorted({name for name, _ in KINDS}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,11 @@ class Access:
     known_hosts: Path | None
     ca: Path | None
     timeout_seconds: int
+
+
+def folder_access(name: str, folder: Path) -> Access:
+    """The access to a folder of this machine."""
+    return Access(name, folder.resolve().as_uri(), None, None, None, None, None, None, 30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +155,11 @@ class _AccessSchema(Schema):
         if loaded.get("every") and loaded.get("cron"):
             raise ValidationError("either every or cron, not both", "cron")
         if loaded.get("cron"):
+            # Loaded only where it is needed: a node's supervisor reads this file, too, and stays small.
+            from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415
+
             try:
-                CronTrigger.from_crontab(loaded["cron"])
+                CronTrigger.from_crontab(crontab(loaded["cron"]))
             except ValueError as error:
                 raise ValidationError(f"not a crontab line: {error}", "cron") from error
 
@@ -174,7 +185,7 @@ class _SourceSchema(_AccessSchema):
 
 
 class _SinkSchema(_AccessSchema):
-    kinds = fields.List(fields.String(validate=validate.Length(1, 64)), load_default=list)
+    kinds = fields.List(fields.String(validate=validate.OneOf(KIND_NAMES)), load_default=list)
 
 
 class _OfficeSchema(Schema):
@@ -225,6 +236,36 @@ def read_offices(path: Path) -> tuple[OfficeSettings, ...]:
         _refuse_twice(named, f"/adapters/{place}")
     common = {"database": database_at(base, loaded["database"]), "state": base / loaded["state"]}
     return tuple(_office(base, office, common) for office in loaded["adapters"])
+
+
+def scheduled(
+    offices: tuple[OfficeSettings, ...],
+) -> list[tuple[OfficeSettings, SourceSettings | SinkSettings]]:
+    """Every source and sink that has a schedule."""
+    found: list[tuple[OfficeSettings, SourceSettings | SinkSettings]] = []
+    for office in offices:
+        found += [(office, source) for source in office.sources if source.schedule is not None]
+        found += [(office, sink) for sink in office.sinks if sink.schedule is not None]
+    return found
+
+
+def crontab(line: str) -> str:
+    """A crontab line with its weekdays by name: crontab(5) counts them from Sunday, APScheduler from Monday."""
+    moments = line.split()
+    if len(moments) == 5:
+        moments[4] = ",".join(map(_weekdays, moments[4].split(",")))
+    return " ".join(moments)
+
+
+def _weekdays(part: str) -> str:
+    numbers = _WEEKDAY_RANGE.match(part)
+    if part == "*" or numbers is None:
+        return part
+    first, last, step = numbers.groups()
+    if first == "*":
+        first, last = "0", "6"
+    end = int(last or (first if step is None else 6))
+    return ",".join(_WEEKDAYS[day] for day in range(int(first), end + 1, int(step or 1))) or part
 
 
 def _refuse_twice(names: Sequence[str], where: str) -> None:
