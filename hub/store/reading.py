@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, Select, and_, or_, select, union
+from sqlalchemy import Connection, Select, and_, func, or_, select, union
 
-from hub.store.tables import acknowledgements, deliveries, entries, log_head, records, tiles
+from hub.store.tables import (
+    acknowledgements,
+    deliveries,
+    entries,
+    log_head,
+    office_quarantine,
+    records,
+    tiles,
+)
 from hub.store.transaction import id_bytes
 from schemas import limits
 
@@ -209,3 +217,9 @@ def tile(connection: Connection, level: int, number: int) -> bytes | None:
     query = select(tiles.c.hashes).where(tiles.c.level == level, tiles.c.number == number)
     found = connection.execute(query).scalar()
     return None if found is None else bytes(found)
+
+
+def quarantined(connection: Connection) -> int:
+    """How many rows of exports wait to be mended."""
+    waiting = select(func.count()).where(office_quarantine.c.mended.is_(False))
+    return connection.execute(waiting).scalar_one()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from hub.log.tree import EMPTY_ROOT, CompactRange
 from hub.store import migrations, reading
 from hub.store.appender import Appender, Committed, Job
 from hub.store.engine import Database, open_database
+from hub.store.neighbours import Neighbours
 from hub.store.reading import Delivery, Head, Page, Revision, Selection
 from hub.store.tables import log_head
 from hub.store.transaction import SignCheckpoint
@@ -91,6 +92,15 @@ class Store:
     def tile(self, level: int, number: int) -> bytes | None:
         with self._reading() as connection:
             return reading.tile(connection, level, number)
+
+    def ask(self, question: Callable[[Neighbours], T]) -> T:
+        """Ask about other nodes."""
+        with self._reading() as connection:
+            return question(Neighbours(connection))
+
+    def quarantined(self) -> int:
+        with self._reading() as connection:
+            return reading.quarantined(connection)
 
     # -- inside --------------------------------------------------------------------------------------
 

@@ -209,3 +209,68 @@ office_sinks = Table(
     PrimaryKeyConstraint("city", "name"),
 )
 """How far each sink has been fed: all up to `after`; the files being written now end with `upto`."""
+
+peers = Table(
+    "peers",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("frontier", LargeBinary, nullable=False),
+    Column("checkpoint", Text, nullable=False),
+    Column("after", BigInteger, nullable=False),
+    Column("numbers", Text, nullable=False),
+    Column("seen_at", String(24), nullable=False),
+    Column("done_at", String(24), nullable=True),
+    Column("tried_at", String(24), nullable=True),
+    Column("failures", Integer, nullable=False),
+    Column("problem", Text, nullable=True),
+    Column("cut_at", String(24), nullable=True),
+)
+"""What is known of each peer's log: all of it folded into a compact range, and how far its records were fetched.
+
+`checkpoint` is the newest one that was folded, `numbers` the last number of each stream that was fetched, `seen_at` the
+newest time that an entry of its named. A peer that showed two histories is cut off at `cut_at`, until a person decides.
+"""
+
+witnessed = Table(
+    "witnessed",
+    metadata,
+    Column("origin", String(64), primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary(32), nullable=False),
+    Column("checkpoint", Text, nullable=False),
+)
+"""The newest checkpoint of each log that this node cosigned."""
+
+cosignatures = Table(
+    "cosignatures",
+    metadata,
+    Column("witness", String(64), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("checkpoint", Text, nullable=False),
+    Column("line", Text, nullable=False),
+    Column("at", String(24), nullable=False),
+    PrimaryKeyConstraint("witness", "size"),
+)
+"""What witnesses signed of this node's own checkpoints: the newest of each, and those that hold a quorum."""
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("number", LogIndex, primary_key=True, autoincrement=True),
+    Column("origin", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("document", Text, nullable=False),
+    Column("at", String(24), nullable=False),
+    Column("idx", BigInteger, nullable=False),
+    Index("evidence_by_origin", "origin"),
+)
+"""What convinces a third party that a log has two histories, with the entry that says so."""
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("until", String(24), nullable=False),
+)
+"""Who may do what only one may do at a time, and until when."""

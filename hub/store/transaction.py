@@ -20,6 +20,7 @@ from hub.log.tile import new_tiles
 from hub.log.tree import CompactRange, leaf_hash
 from hub.store import statements
 from hub.store.bulk import insert_rows
+from hub.store.neighbours import Neighbours
 from hub.store.tables import (
     acknowledgements,
     deliveries,
@@ -83,6 +84,7 @@ class Transaction:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.neighbours = Neighbours(connection)
         head = connection.execute(statements.LOCKED_HEAD).one()
         self._origin: str = head.origin
         self._frontier = CompactRange.from_bytes(head.frontier)

@@ -2,7 +2,7 @@
 
 from hub.store.offices.memory import OfficeMemory
 from hub.store.offices.quarantine import Entry, NewEntry
-from hub.store.offices.rows import Key, Planned, RowSeen, Settled, UnitSeen
+from hub.store.offices.rows import Key, Planned, Reading, RowSeen, Settled, UnitSeen
 from hub.store.offices.sinks import SinkState
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "NewEntry",
     "OfficeMemory",
     "Planned",
+    "Reading",
     "RowSeen",
     "Settled",
     "SinkState",

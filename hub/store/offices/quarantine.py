@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from hub.store.offices.ledger import Ledger
-from hub.store.offices.rows import AT_ONCE
+from hub.store.offices.rows import AT_ONCE, Reading
 from hub.store.tables import office_quarantine
 
 
@@ -65,27 +65,27 @@ class Quarantine:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def known(self, city: str, source: str, unit: str, contents: Sequence[bytes]) -> dict[bytes, bool]:
+    def known(self, reading: Reading, contents: Sequence[bytes]) -> dict[bytes, bool]:
         """Which of these rows stand in quarantine; True for those that were mended here and sent."""
         found: dict[bytes, bool] = {}
         with self._ledger.reading() as connection:
             for start in range(0, len(contents), AT_ONCE):
                 wanted = select(office_quarantine.c.content, office_quarantine.c.mended).where(
-                    *_within(city, source, unit),
+                    *_within(reading),
                     office_quarantine.c.content.in_(contents[start : start + AT_ONCE]),
                 )
                 found.update((bytes(row.content), row.mended) for row in connection.execute(wanted))
         return found
 
-    def put(self, city: str, source: str, unit: str, run: int, entries: Sequence[NewEntry], at: str) -> None:
-        """Keep entries; those that are there stay as they are, met again in `run`."""
+    def put(self, reading: Reading, entries: Sequence[NewEntry], at: str) -> None:
+        """Keep entries; those that are there stay as they are, met again in this run."""
         if not entries:
             return
         with self._ledger.writing() as connection:
             held: dict[bytes, int] = {}
             for start in range(0, len(entries), AT_ONCE):
                 wanted = select(office_quarantine.c.content, office_quarantine.c.entry).where(
-                    *_within(city, source, unit),
+                    *_within(reading),
                     office_quarantine.c.content.in_(
                         [each.content for each in entries[start : start + AT_ONCE]]
                     ),
@@ -97,9 +97,9 @@ class Quarantine:
                     insert(office_quarantine),
                     [
                         {
-                            "city": city,
-                            "source": source,
-                            "unit": unit,
+                            "city": reading.city,
+                            "source": reading.source,
+                            "unit": reading.unit,
                             "content": each.content,
                             "title": each.title,
                             "number": each.number,
@@ -109,7 +109,7 @@ class Quarantine:
                             "kept": each.kept,
                             "mended": False,
                             "since": at,
-                            "run": run,
+                            "run": reading.run,
                         }
                         for each in new.values()
                     ],
@@ -121,13 +121,28 @@ class Quarantine:
                     [
                         {
                             "numbered": held[each.content],
-                            "in_run": run,
+                            "in_run": reading.run,
                             "on_line": each.line,
                             "on_sheet": each.sheet,
                             "for_reasons": each.reasons,
                         }
                         for each in again
                     ],
+                )
+
+    def meet(self, reading: Reading, contents: Sequence[bytes]) -> None:
+        """Say that rows which were mended here, or wait to be, stand in the unit as they were."""
+        if not contents:
+            return
+        with self._ledger.writing() as connection:
+            for start in range(0, len(contents), AT_ONCE):
+                connection.execute(
+                    update(office_quarantine)
+                    .where(
+                        *_within(reading),
+                        office_quarantine.c.content.in_(contents[start : start + AT_ONCE]),
+                    )
+                    .values(run=reading.run)
                 )
 
     def listed(self, city: str | None = None, limit: int | None = None) -> list[Entry]:
@@ -138,16 +153,6 @@ class Quarantine:
         wanted = wanted.order_by(office_quarantine.c.entry).limit(limit)
         with self._ledger.reading() as connection:
             return [_entry(row) for row in connection.execute(wanted)]
-
-    def counted(self) -> dict[str, int]:
-        """How much waits to be mended, by city."""
-        wanted = (
-            select(office_quarantine.c.city, func.count())
-            .where(office_quarantine.c.mended.is_(False))
-            .group_by(office_quarantine.c.city)
-        )
-        with self._ledger.reading() as connection:
-            return {row[0]: row[1] for row in connection.execute(wanted)}
 
     def entry(self, number: int) -> Entry | None:
         """One that waits to be mended."""
@@ -182,11 +187,11 @@ class Quarantine:
             connection.execute(delete(office_quarantine).where(office_quarantine.c.entry == number))
 
 
-def _within(city: str, source: str, unit: str) -> tuple[Any, ...]:
+def _within(reading: Reading) -> tuple[Any, ...]:
     return (
-        office_quarantine.c.city == city,
-        office_quarantine.c.source == source,
-        office_quarantine.c.unit == unit,
+        office_quarantine.c.city == reading.city,
+        office_quarantine.c.source == reading.source,
+        office_quarantine.c.unit == reading.unit,
     )
 
 

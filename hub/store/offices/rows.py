@@ -31,6 +31,16 @@ class Key(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """A unit while it is read: whose it is, of which source, its name, and the run."""
+
+    city: str
+    source: str
+    unit: str
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
 class UnitSeen:
     """A unit as it was when it was last read to its end."""
 
@@ -42,7 +52,7 @@ class UnitSeen:
 
 @dataclass(frozen=True, slots=True)
 class RowSeen:
-    """What was sent of a row: its newest revision, 0 where none was taken yet."""
+    """What was sent of a row: its newest revision, 0 where none was taken yet; `content` None where it is not known."""
 
     key: Key
     record: str
@@ -65,7 +75,7 @@ class Planned:
     kind: str
     title: str
     jws: str
-    content: bytes
+    content: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,28 +145,37 @@ class SentRows:
         with self._ledger.reading() as connection:
             return [_unit(row) for row in connection.execute(wanted.order_by(office_units.c.name))]
 
-    def remember_unit(self, city: str, source: str, unit: UnitSeen, run: int | None, at: str) -> None:
-        """Remember a unit that was read to its end in `run`; what its earlier readings left in quarantine goes.
-
-        Without a run nothing was read: only its stamp is new.
-        """
+    def restamp(self, city: str, source: str, unit: UnitSeen, at: str) -> None:
+        """Remember a unit's new stamp: its bytes are as they were."""
         with self._ledger.writing() as connection:
             _put_unit(connection, city, source, unit, at)
-            if run is not None:
-                connection.execute(
-                    delete(office_quarantine).where(
-                        office_quarantine.c.city == city,
-                        office_quarantine.c.source == source,
-                        office_quarantine.c.unit == unit.name,
-                        office_quarantine.c.run != run,
-                    )
+
+    def finish(self, reading: Reading, unit: UnitSeen, at: str) -> None:
+        """Remember a unit that was read to its end; what its earlier readings left in quarantine goes."""
+        with self._ledger.writing() as connection:
+            _put_unit(connection, reading.city, reading.source, unit, at)
+            connection.execute(
+                delete(office_quarantine).where(
+                    office_quarantine.c.city == reading.city,
+                    office_quarantine.c.source == reading.source,
+                    office_quarantine.c.unit == reading.unit,
+                    office_quarantine.c.run != reading.run,
                 )
+            )
 
     def rename_unit(self, city: str, source: str, before: str, unit: UnitSeen, at: str) -> None:
         """A file that has another name now: its rows and its quarantine go with it."""
         with self._ledger.writing() as connection:
             connection.execute(delete(office_units).where(*_unit_is(city, source, before)))
             _put_unit(connection, city, source, unit, at)
+            # Whatever a run that did not come to its end left under the new name stands under the old one, too.
+            connection.execute(
+                delete(office_quarantine).where(
+                    office_quarantine.c.city == city,
+                    office_quarantine.c.source == source,
+                    office_quarantine.c.unit == unit.name,
+                )
+            )
             for table in (office_rows, office_quarantine):
                 connection.execute(
                     update(table)
@@ -165,6 +184,15 @@ class SentRows:
                 )
 
     # -- rows ----------------------------------------------------------------------------------------
+
+    def forget_contents(self, city: str) -> None:
+        """Let go of what rows said: their digests were made with a key that is no more."""
+        with self._ledger.writing() as connection:
+            connection.execute(
+                update(office_rows)
+                .where(office_rows.c.city == city)
+                .values(content=None, waiting_content=None)
+            )
 
     def seen(self, city: str, keys: Iterable[Key]) -> dict[Key, RowSeen]:
         """What was sent of these rows; those never met are left out."""
@@ -195,28 +223,28 @@ class SentRows:
         with self._ledger.reading() as connection:
             return [_row(row) for row in connection.execute(wanted)]
 
-    def missing(self, city: str, source: str, unit: str, title: str, run: int) -> list[RowSeen]:
-        """Rows of a table that stood in a unit before, and that `run` did not meet there."""
+    def missing(self, reading: Reading, title: str) -> list[RowSeen]:
+        """Rows of a table that stood in the unit before, and that this run did not meet there."""
         wanted = select(office_rows).where(
-            office_rows.c.city == city,
-            office_rows.c.source == source,
-            office_rows.c.unit == unit,
+            office_rows.c.city == reading.city,
+            office_rows.c.source == reading.source,
+            office_rows.c.unit == reading.unit,
             office_rows.c.title == title,
-            office_rows.c.run != run,
+            office_rows.c.run != reading.run,
             office_rows.c.revision > 0,
             office_rows.c.withdrawn.is_(False),
         )
         with self._ledger.reading() as connection:
             return [_row(row) for row in connection.execute(wanted)]
 
-    def met(self, city: str, source: str, unit: str, run: int, keys: Sequence[tuple[Key, str]]) -> None:
+    def met(self, reading: Reading, keys: Sequence[tuple[Key, str]]) -> None:
         """Say that these rows, each with its table's title, stand in a unit, as they are known or unreadable."""
         if not keys:
             return
         with self._ledger.writing() as connection:
-            connection.execute(_MEET, _meetings(city, source, unit, run, keys))
+            connection.execute(_MEET, _meetings(reading, keys))
 
-    def plan(self, city: str, source: str, unit: str, run: int, planned: Sequence[Planned]) -> None:
+    def plan(self, reading: Reading, planned: Sequence[Planned]) -> None:
         """Keep signed records before they are pushed."""
         if not planned:
             return
@@ -226,7 +254,7 @@ class SentRows:
                 for start in range(0, len(planned), AT_ONCE)
                 for pair in connection.execute(
                     select(office_rows.c.system, office_rows.c.number).where(
-                        office_rows.c.city == city,
+                        office_rows.c.city == reading.city,
                         tuple_(office_rows.c.system, office_rows.c.number).in_(
                             [each.key for each in planned[start : start + AT_ONCE]]
                         ),
@@ -235,18 +263,17 @@ class SentRows:
             }
             new = [each for each in planned if each.key not in known]
             if new:
-                connection.execute(
-                    insert(office_rows), [_new_row(city, source, unit, run, each) for each in new]
-                )
+                connection.execute(insert(office_rows), [_new_row(reading, each) for each in new])
             old = [each for each in planned if each.key in known]
             if old:
                 connection.execute(
                     _WAIT,
-                    [{**_named(city, each.key), "jws": each.jws, "of_content": each.content} for each in old],
+                    [
+                        {**_named(reading.city, each.key), "jws": each.jws, "of_content": each.content}
+                        for each in old
+                    ],
                 )
-                connection.execute(
-                    _MEET, _meetings(city, source, unit, run, [(each.key, each.title) for each in old])
-                )
+                connection.execute(_MEET, _meetings(reading, [(each.key, each.title) for each in old]))
 
     def settle(self, city: str, settled: Sequence[Settled]) -> None:
         """Remember outcomes; a refused row keeps what it was before."""
@@ -284,11 +311,15 @@ def _named(city: str, key: Key) -> dict[str, Any]:
     return {"of": city, "in_system": key.system, "numbered": key.number}
 
 
-def _meetings(
-    city: str, source: str, unit: str, run: int, keys: Sequence[tuple[Key, str]]
-) -> list[dict[str, Any]]:
+def _meetings(reading: Reading, keys: Sequence[tuple[Key, str]]) -> list[dict[str, Any]]:
     return [
-        {**_named(city, key), "in_run": run, "in_source": source, "in_unit": unit, "in_title": title}
+        {
+            **_named(reading.city, key),
+            "in_run": reading.run,
+            "in_source": reading.source,
+            "in_unit": reading.unit,
+            "in_title": title,
+        }
         for key, title in keys
     ]
 
@@ -303,17 +334,17 @@ def _settling(city: str, settled: Settled) -> dict[str, Any]:
     }
 
 
-def _new_row(city: str, source: str, unit: str, run: int, planned: Planned) -> dict[str, Any]:
+def _new_row(reading: Reading, planned: Planned) -> dict[str, Any]:
     return {
-        "city": city,
+        "city": reading.city,
         "system": planned.key.system,
         "number": planned.key.number,
         "record": uuid.UUID(planned.record).bytes,
         "kind": planned.kind,
-        "source": source,
-        "unit": unit,
+        "source": reading.source,
+        "unit": reading.unit,
         "title": planned.title,
-        "run": run,
+        "run": reading.run,
         "revision": 0,
         "digest": None,
         "content": None,

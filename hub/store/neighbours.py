@@ -1,0 +1,206 @@
+"""What a node keeps of other nodes: their logs as far as it has seen them, cosignatures, evidence, leases.
+
+Bound to a connection: questions are asked of a reader's (`Store.ask`), changes are made in a transaction
+(`Transaction.neighbours`), together with the records that they go with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Row, delete, insert, select
+
+from hub.log.tree import CompactRange
+from hub.store.tables import cosignatures, evidence, leases, peers, witnessed
+
+
+@dataclass(frozen=True, slots=True)
+class PeerState:
+    """How far a peer's log is folded, and its records fetched.
+
+    `frontier` is the compact range of the folded log and `checkpoint` the note that it was held against, empty at
+    the beginning; `after` is the index of the last record that was fetched, and `numbers` the last number of each
+    stream. `problem` says in words why the last `failures` rounds failed. `cut_at` is set while nothing is taken.
+    """
+
+    name: str
+    frontier: CompactRange = field(default_factory=CompactRange)
+    checkpoint: str = ""
+    after: int = -1
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    seen_at: str = ""
+    done_at: str | None = None
+    tried_at: str | None = None
+    failures: int = 0
+    problem: str | None = None
+    cut_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """The newest checkpoint of a log that this node cosigned."""
+
+    size: int
+    root: bytes
+    checkpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cosigned:
+    """A witness's line under one of this node's checkpoints."""
+
+    witness: str
+    size: int
+    checkpoint: str
+    line: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accusation:
+    """Evidence against a log, as it is kept: `document` is what `hub evidence show` writes out."""
+
+    number: int
+    origin: str
+    kind: str
+    document: str
+    at: str
+    index: int
+
+
+class Neighbours:
+    """The tables of other nodes, on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    # -- peers ---------------------------------------------------------------------------------------
+
+    def peer(self, name: str) -> PeerState:
+        """A peer's state; a new one's is at the beginning of its log."""
+        row = self._connection.execute(select(peers).where(peers.c.name == name)).one_or_none()
+        return PeerState(name) if row is None else _peer(row)
+
+    def all_peers(self) -> list[PeerState]:
+        """Every peer that was ever asked."""
+        return [_peer(row) for row in self._connection.execute(select(peers).order_by(peers.c.name))]
+
+    def put_peer(self, state: PeerState) -> None:
+        """Remember a peer's state."""
+        self._connection.execute(delete(peers).where(peers.c.name == state.name))
+        self._connection.execute(
+            insert(peers).values(
+                name=state.name,
+                frontier=state.frontier.to_bytes(),
+                checkpoint=state.checkpoint,
+                after=state.after,
+                numbers=orjson.dumps(dict(state.numbers)).decode(),
+                seen_at=state.seen_at,
+                done_at=state.done_at,
+                tried_at=state.tried_at,
+                failures=state.failures,
+                problem=state.problem,
+                cut_at=state.cut_at,
+            )
+        )
+
+    # -- witnessing ----------------------------------------------------------------------------------
+
+    def witnessed(self, origin: str) -> Witnessed | None:
+        """What was cosigned of a log last."""
+        row = self._connection.execute(select(witnessed).where(witnessed.c.origin == origin)).one_or_none()
+        return None if row is None else Witnessed(row.size, bytes(row.root), row.checkpoint)
+
+    def put_witnessed(self, origin: str, seen: Witnessed) -> None:
+        """Remember what is cosigned of a log; whoever asks again is held against it."""
+        self._connection.execute(delete(witnessed).where(witnessed.c.origin == origin))
+        self._connection.execute(
+            insert(witnessed).values(
+                origin=origin, size=seen.size, root=seen.root, checkpoint=seen.checkpoint
+            )
+        )
+
+    def cosigned(self, size: int | None = None) -> list[Cosigned]:
+        """Lines of witnesses under this node's checkpoints: of one size, or all, the newest first."""
+        wanted = select(cosignatures).order_by(cosignatures.c.size.desc(), cosignatures.c.witness)
+        if size is not None:
+            wanted = wanted.where(cosignatures.c.size == size)
+        return [
+            Cosigned(row.witness, row.size, row.checkpoint, row.line, row.at)
+            for row in self._connection.execute(wanted)
+        ]
+
+    def put_cosigned(self, cosigned: Cosigned) -> None:
+        """Keep a witness's line; one that it gave for the same size before is replaced."""
+        self._connection.execute(
+            delete(cosignatures).where(
+                cosignatures.c.witness == cosigned.witness, cosignatures.c.size == cosigned.size
+            )
+        )
+        self._connection.execute(
+            insert(cosignatures).values(
+                witness=cosigned.witness,
+                size=cosigned.size,
+                checkpoint=cosigned.checkpoint,
+                line=cosigned.line,
+                at=cosigned.at,
+            )
+        )
+
+    def drop_cosigned(self, below: int) -> None:
+        """Forget lines under checkpoints smaller than `below`."""
+        self._connection.execute(delete(cosignatures).where(cosignatures.c.size < below))
+
+    # -- evidence ------------------------------------------------------------------------------------
+
+    def accuse(self, origin: str, kind: str, document: str, at: str, index: int) -> None:
+        """Keep evidence against a log."""
+        self._connection.execute(
+            insert(evidence).values(origin=origin, kind=kind, document=document, at=at, idx=index)
+        )
+
+    def accusations(self, origin: str | None = None) -> list[Accusation]:
+        """Evidence that is kept, oldest first."""
+        wanted = select(evidence).order_by(evidence.c.number)
+        if origin is not None:
+            wanted = wanted.where(evidence.c.origin == origin)
+        return [
+            Accusation(row.number, row.origin, row.kind, row.document, row.at, row.idx)
+            for row in self._connection.execute(wanted)
+        ]
+
+    # -- leases --------------------------------------------------------------------------------------
+
+    def lease(self, name: str, holder: str, at: str, until: str) -> bool:
+        """Take or prolong a lease; False where another holds it at `at`."""
+        row = self._connection.execute(
+            select(leases).where(leases.c.name == name).with_for_update()
+        ).one_or_none()
+        if row is not None and row.holder != holder and row.until > at:
+            return False
+        self._connection.execute(delete(leases).where(leases.c.name == name))
+        self._connection.execute(insert(leases).values(name=name, holder=holder, until=until))
+        return True
+
+    def release(self, name: str, holder: str) -> None:
+        """Let go of a lease."""
+        self._connection.execute(delete(leases).where(leases.c.name == name, leases.c.holder == holder))
+
+
+def _peer(row: Row[Any]) -> PeerState:
+    return PeerState(
+        row.name,
+        CompactRange.from_bytes(bytes(row.frontier)),
+        row.checkpoint,
+        row.after,
+        orjson.loads(row.numbers),
+        row.seen_at,
+        row.done_at,
+        row.tried_at,
+        row.failures,
+        row.problem,
+        row.cut_at,
+    )
