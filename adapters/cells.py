@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from adapters.dialect import PSEUDO, Names
 from adapters.values import as_text
+from adapters.values.json_text import parsed
 
 
 def each_name(name: Names) -> tuple[str, ...]:
@@ -52,14 +52,14 @@ def _stepped(cells: Mapping[str, Any], name: str, steps: Sequence[str]) -> Any:
 def objects(cell: Any) -> list[Mapping[str, Any]] | None:
     """The objects of a list, empty elements left out; one alone is a list of it.
 
-    Text is looked at as JSON (a row that was kept).
+    Text is looked at as JSON (a row that was kept, a view's column of text).
     """
     if _says_nothing(cell):
         return []
     if isinstance(cell, str):
         try:
-            cell = json.loads(cell)
-        except (ValueError, RecursionError):
+            cell = parsed(cell)
+        except ValueError:
             return None
     if isinstance(cell, Mapping):
         cell = [cell]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from adapters.checking import explained, is_right
 from adapters.column_plan import Layout, Met
+from adapters.dialect import PSEUDO
 from adapters.drafts import NO_ROW, Draft, Place, Reason, Rejection, reject
 from adapters.members import unknown_members
 from adapters.paths import BODY, PRIVATE
 from adapters.table_plan import TablePlan
 from adapters.values import Flaw
-from adapters.values.convert import LOST, NO_RESULT, shown
+from adapters.values.convert import LOST, NO_RESULT, holds_lost, shown
+from adapters.values.json_text import parsed
 
 
 class KeptRow(Mapping[str, str]):
@@ -41,8 +42,8 @@ def unkept(text: str) -> Any:
     """A cell from its kept text: lists and objects stand in it as JSON."""
     if text[:1] in ("[", "{"):
         try:
-            return json.loads(text)
-        except (ValueError, RecursionError):
+            return parsed(text)
+        except ValueError:
             pass
     return text
 
@@ -51,6 +52,7 @@ def draft_or_flaws(
     plan: TablePlan, cells: Mapping[str, Any], place: Place, unknown: tuple[str, ...] = ()
 ) -> Draft | list[Rejection]:
     """The draft of a row, or a rejection for each of its flaws; columns in `unknown` are not carried."""
+    kept, cells = KeptRow(cells), opened(plan, cells)
     met: list[Met] = []
     roots, slots, used = plan.columns.read(cells, met)
     layout = plan.columns.gather(roots, slots)
@@ -61,9 +63,10 @@ def draft_or_flaws(
     subject, flaw = plan.subject(cells)
     if flaw is not None:
         met.append(flaw)
+    met += _lost(cells, met)
     body, private = roots[BODY], roots[PRIVATE]
     if met or not is_right(plan.kind, body, private):
-        return _rejections(plan, _Row(cells, place, number), met, layout)
+        return _rejections(plan, _Row(cells, place, number, kept), met, layout)
     return Draft(
         plan.kind.name,
         plan.kind.version,
@@ -78,8 +81,25 @@ def draft_or_flaws(
         plan.system,
         "" if plan.table.subject is None else plan.table.subject.system or plan.system,
         plan.table.title,
-        KeptRow(cells),
+        kept,
     )
+
+
+def opened(plan: TablePlan, cells: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row whose objects and lists of them may stand in it as JSON, as in a view's columns of text."""
+    texts = {name: cell for name in plan.members if type(cell := cells.get(name)) is str}
+    return {**cells, **{name: unkept(text.lstrip()) for name, text in texts.items()}} if texts else cells
+
+
+def _lost(cells: Mapping[str, Any], met: Sequence[Met]) -> list[Met]:
+    """What of a row could not be decoded, besides what is met already: none of it is sent, carried or not."""
+    return [
+        Met(name, cell, Flaw(Reason.ENCODING))
+        for name, cell in cells.items()
+        if (LOST in cell if type(cell) is str else holds_lost(cell))
+        and name not in PSEUDO
+        and not any(f"{each.column} ".startswith((f"{name} ", f"{name}.", f"{name}[")) for each in met)
+    ]
 
 
 def _not_carried(plan: TablePlan, cells: Mapping[str, Any], unknown: tuple[str, ...]) -> tuple[str, ...]:
@@ -94,6 +114,7 @@ class _Row(NamedTuple):
     cells: Mapping[str, Any]
     place: Place
     number: str
+    kept: KeptRow
 
 
 def _rejections(plan: TablePlan, row: _Row, met: list[Met], layout: Layout) -> list[Rejection]:
@@ -105,8 +126,7 @@ def _rejections(plan: TablePlan, row: _Row, met: list[Met], layout: Layout) -> l
         if reason is Reason.MISSING and any(name.startswith(f"{column}[") for name in first):
             continue  # its objects are there, and what is wrong with them is told
         first.setdefault(column, Met(column, row.cells.get(column), Flaw(reason, zh, en)))
-    kept = KeptRow(row.cells)
-    return [refused(plan, row.place, each, row.number, kept) for each in first.values()]
+    return [refused(plan, row.place, each, row.number, row.kept) for each in first.values()]
 
 
 def refused(

@@ -15,7 +15,7 @@ from adapters.dialect import PSEUDO, Dialect, Table
 from adapters.drafts import Reason, Supplied
 from adapters.members import Known, known_members
 from adapters.values import Flaw, plain
-from adapters.values.convert import shown
+from adapters.values.convert import LOST, holds_lost, shown
 from hub.errors import Code, Problem
 from schemas.kinds import Kind
 from schemas.kinds import kind as kind_of
@@ -86,6 +86,8 @@ class TablePlan:
                 return "", Met(
                     name, None, Flaw(Reason.MISSING, "没有编号的行无法登记，请补填", "number the row")
                 )
+            if LOST in text:
+                return "", Met(name, cell, Flaw(Reason.ENCODING))
             parts.append(text)
         return "-".join(parts), None
 
@@ -122,6 +124,10 @@ class TablePlan:
             compared(shown(fetched(cells, name))) in [compared(word) for word in words]
             for name, words in self.table.only.items()
         )
+
+    def may_be_meant(self, cells: Mapping[str, Any]) -> bool:
+        """Whether the table might take the row, if what tells that had not been lost."""
+        return any(holds_lost(fetched(cells, name)) for name in self.table.only)
 
     def supplied(self, used: Sequence[Any]) -> tuple[Supplied, ...]:
         """The constants that were put in."""

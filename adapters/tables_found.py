@@ -19,6 +19,7 @@ from adapters.heading import Heading, composed, fits, match, needed_columns, tol
 from adapters.limits import TITLE_ROWS
 from adapters.rows import KeptRow
 from adapters.table_plan import TablePlan, compared
+from adapters.values.convert import LOST
 from adapters.values.month import month_of
 
 _HEADING_ROWS = range(1, 6)
@@ -132,6 +133,9 @@ class Grid:
         if first is None:
             yield Note(line.place, "", "", rows=1)
             return
+        if line.cut and len(cells) < len(heading.keys) and not self._is_foot(first, cells):
+            yield reject(line.place, "", Reason.UNFINISHED)
+            return
         if line.damaged:
             yield _broken(line.place, heading, heading.cells(cells), Reason.ENCODING)
             return
@@ -158,7 +162,9 @@ class Grid:
             return
         yield Found(line.place, heading, heading.cells(cells))
 
-    def _is_foot(self, first: str, cells: Sequence[Any]) -> bool:
+    def _is_foot(self, first: Any, cells: Sequence[Any]) -> bool:
+        if not isinstance(first, str):
+            return False
         word = normalize("NFKC", "".join(first.split()))
         if not word.startswith(self._foot):
             return False
@@ -219,7 +225,11 @@ class Named:
                 en="not an object of this table",
             )
             return
-        yield Found(entry.place, heading, heading.cells(list(entry.cells.values())))
+        cells = heading.cells(list(entry.cells.values()))
+        if any(LOST in name for name in entry.cells):
+            yield _broken(entry.place, heading, cells, Reason.ENCODING)
+            return
+        yield Found(entry.place, heading, cells)
 
     def _heading(self, at: str, names: tuple[str, ...]) -> Heading:
         plans = tuple(plan for plan in self._plans if plan.table.at == at) or self._plans

@@ -194,7 +194,9 @@ class _Reading:
 
     def _row(self, found: Found) -> Iterator[Draft | Rejection]:
         self._rows += 1
-        plan = next((plan for plan in found.heading.plans if plan.is_meant(found.cells)), None)
+        plans = found.heading.plans
+        plan = next((plan for plan in plans if plan.is_meant(found.cells)), None)
+        plan = plan or next((plan for plan in plans if plan.may_be_meant(found.cells)), None)
         if plan is None:
             self._not_meant += 1
             return

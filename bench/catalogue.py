@@ -59,6 +59,11 @@ _ALL: Final = (
         Bar("mib", 300, at_most=True),
     ),
     Bench(
+        "adapt",
+        "every city's export to validated drafts, against the format's library and marshmallow alone",
+        Bar("ratio", 2, at_most=True),
+    ),
+    Bench(
         "crash",
         "kill -9 at random instants during ingest, 50 times on SQLite and on PostgreSQL",
         Bar("lost", 0, at_most=True),

@@ -107,7 +107,18 @@ def _source(folder: Path, table: Table, form: Form) -> Path:
 @cache
 def _modules() -> dict[str, str]:
     names = sorted(path.stem for path in _FOLDER.glob("*_*.py"))
-    return {found.group(1): name for name in names if (found := _FILE.match(name)) is not None}
+    files: dict[str, str] = {}
+    for name in names:
+        found = _FILE.match(name)
+        if found is None:
+            continue
+        if found[1] in files:
+            raise Problem(
+                Code.INVALID,
+                f"{files[found[1]]}.py and {name}.py are both of {found[1]}; one city has one file",
+            )
+        files[found[1]] = name
+    return files
 
 
 @cache

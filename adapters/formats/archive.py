@@ -79,19 +79,20 @@ class Archive(Form):
         try:
             with archive.open(member) as source:
                 for item in self.of.read(cast(BinaryIO, source)):
-                    yield _placed(item, name)
+                    yield self._placed(item, name)
         except UNREADABLE:
             yield reject(Place(sheet=name), "zip", Reason.BAD_ARCHIVE)
 
-
-def _placed(item: Item, name: str) -> Item:
-    """The same, in the member of that name."""
-    place = Place(item.place.row, name)
-    if isinstance(item, Line):
-        return Line(place, item.cells, item.damaged)
-    if isinstance(item, Entry):
-        return Entry(place, item.at, item.cells, item.repeated)
-    return replace(item, place=place)
+    def _placed(self, item: Item, name: str) -> Item:
+        """The same, in the member of that name: it is whole, so that no line of a CSV was cut."""
+        place = Place(item.place.row, name)
+        if isinstance(item, Line):
+            return Line(place, item.cells, item.damaged)
+        if isinstance(item, Entry):
+            return Entry(place, item.at, item.cells, item.repeated)
+        if isinstance(item, Rejection) and item.reason is Reason.UNFINISHED and isinstance(self.of, Csv):
+            return reject(place, item.field, Reason.BROKEN_ROW)
+        return replace(item, place=place)
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:

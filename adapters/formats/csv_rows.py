@@ -2,7 +2,8 @@
 
 A row begins where the last one ended, and runs over several lines if a quotation mark is open. One that is
 never closed would swallow the rest of the file: after `LINES_IN_A_ROW` lines the first line alone is refused,
-and reading goes on with the next. Out, a text that a spreadsheet would take for a formula gets an apostrophe
+and reading goes on with the next. A last line that has no end, and lacks cells or a closing quotation mark, is
+of a file that is not finished. Out, a text that a spreadsheet would take for a formula gets an apostrophe
 before it; in, that is taken off again.
 """
 
@@ -59,7 +60,8 @@ class Csv(Form):
             else:
                 found = self._quoted(line, lines)
                 if found is None:
-                    yield reject(Place(number), "", Reason.BROKEN_ROW)
+                    unclosed = lines.ended_open and line.count('"') % 2
+                    yield reject(Place(number), "", Reason.UNFINISHED if unclosed else Reason.BROKEN_ROW)
                     continue
                 cells = found
                 breaks += sum(cell.count("\n") for cell in cells)
@@ -67,7 +69,7 @@ class Csv(Form):
                 yield reject(Place(number), "", Reason.TOO_LARGE)
                 continue
             cells = [_unguarded(cell) if cell[:1] == "'" else cell for cell in cells]
-            yield Line(Place(number), cells, LOST in line)
+            yield Line(Place(number), cells, LOST in line, lines.ended_open)
         yield from decoding.notes()
         if breaks:
             yield Note(
@@ -127,14 +129,20 @@ class Csv(Form):
 
 
 class _Lines:
-    """Numbered lines, with their ends, that can be put back."""
+    """Numbered lines, with the ends that they have, that can be put back."""
 
     def __init__(self, decoding: Decoding) -> None:
         self._pieces = decoding.pieces()
         self._waiting: deque[tuple[int, str]] = deque()
         self._number = 0
         self._tail = ""
+        self._open = False
         self.broken = 0
+
+    @property
+    def ended_open(self) -> bool:
+        """Whether the last line was taken, and has no end."""
+        return self._open and not self._waiting
 
     def take(self) -> tuple[int, str] | None:
         while not self._waiting:
@@ -143,6 +151,7 @@ class _Lines:
                 if not self._tail:
                     return None
                 rest, self._tail = [self._tail], ""
+                self._open = not rest[0].endswith("\r")
             else:
                 rest = (self._tail + piece).split("\n")
                 self._tail = rest.pop()

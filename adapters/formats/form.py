@@ -36,11 +36,15 @@ FOOT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row of a grid, from its first column on; `damaged` if not all of its bytes could be decoded."""
+    """A row of a grid, from its first column on; `damaged` if not all of its bytes could be decoded.
+
+    `cut` if the file ends without an end of this line, so that with cells missing it was not written to its end.
+    """
 
     place: Place
     cells: Sequence[Any] = field(repr=False)
     damaged: bool = False
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from adapters.drafts import Place, Reason, Rejection, reject
 from adapters.formats.decoding import Decoding
 from adapters.formats.form import Entry, Form, Item, Outgoing, nested
 from adapters.limits import JSON_DEPTH, ROW_CHARACTERS
+from adapters.values.json_text import marked, whole_escapes
 
 _MOST_DIGITS: Final = 4_000
 _LONG_NUMBER: Final = re.compile(f"[0-9]{{{_MOST_DIGITS},}}")
@@ -94,22 +95,31 @@ class JsonText:
 
     Python makes no number of more than 4,300 digits (CVE-2020-10735), and ijson's C reader, which does not
     look whether it did, brings the process down. So no such run of digits is handed to it, not even split.
+    Halves of characters, which it would replace or join to others, are marked (`json_text`).
     """
 
     def __init__(self, decoding: Decoding) -> None:
         self._pieces = decoding.pieces()
         self._before = ""
+        self._held = ""
 
     def read(self, size: int = -1) -> bytes:
         if size == 0:
             return b""
         for piece in self._pieces:
-            if piece:
-                if _LONG_NUMBER.search(self._before + piece) is not None:
-                    raise ValueError("a number is too long")
-                self._before = piece[-_MOST_DIGITS:] if piece[-1:].isdigit() else ""
-                return piece.encode("utf-8", "replace")
-        return b""
+            text = self._held + piece
+            end = whole_escapes(text)
+            self._held = text[end:]
+            if end:
+                return self._checked(text[:end])
+        rest, self._held = self._held, ""
+        return self._checked(rest)
+
+    def _checked(self, text: str) -> bytes:
+        if _LONG_NUMBER.search(self._before + text) is not None:
+            raise ValueError("a number is too long")
+        self._before = text[-_MOST_DIGITS:] if text[-1:].isdigit() else ""
+        return marked(text).encode("utf-8", "replace")
 
 
 class _Reading:

@@ -146,6 +146,21 @@ def _nested(cell: Any) -> str:
         return "…"
 
 
+def holds_lost(cell: Any) -> bool:
+    """Whether something in a cell, however deep and be it a name, could not be decoded."""
+    left = [cell]
+    while left:
+        match left.pop():
+            case str() as text:
+                if LOST in text:
+                    return True
+            case dict() as members:
+                left += (*members, *members.values())
+            case list() | tuple() as items:
+                left += items
+    return False
+
+
 def plain(cell: Any) -> str | None:
     """A cell's text in half-width form (NFKC) without white space around it; None if it says nothing."""
     text = cell if type(cell) is str else as_text(cell)

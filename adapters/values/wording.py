@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from adapters.drafts import Reason
 from adapters.values.convert import LOST, Converter, Flaw, as_text, plain
+from adapters.values.json_text import parsed
 
 _NOTHING: Final = frozenset({"", "/", "\\", "-", "--", "—", "——", "null", "NULL", "\\N"})
 _FULL_WIDTH: Final = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
@@ -47,8 +48,8 @@ class Each(Converter):
     may give a list instead.
 
     The separators are read in full width, too, and the first is written; `Each(separators="")` writes a list,
-    for JSON. For a path with `[*]` it is `aligned`: the values of several such columns belong together by their
-    places, so that blanks count.
+    for JSON, and reads one that came as text. For a path with `[*]` it is `aligned`: the values of several such
+    columns belong together by their places, so that blanks count.
     """
 
     def __init__(self, of: Converter | None = None, separators: str = "、;,\n") -> None:
@@ -60,7 +61,7 @@ class Each(Converter):
         self._split = re.compile(f"[{re.escape(either)}]" if separators else "(?!)")
 
     def read(self, cell: Any) -> Any:
-        parts = cell if isinstance(cell, list) else self._split.split(as_text(cell))
+        parts = cell if isinstance(cell, list) else self._parts(as_text(cell))
         values = [None if part in (None, "") else self.of.read(part) for part in parts]
         if self.aligned:
             return values
@@ -72,6 +73,16 @@ class Each(Converter):
 
     def lacks(self) -> tuple[str, ...]:
         return self.of.lacks()
+
+    def _parts(self, text: str) -> list[Any]:
+        if not self.separators and text.lstrip().startswith("["):
+            try:
+                parts = parsed(text)
+            except ValueError:
+                return [text]
+            assert isinstance(parts, list)  # nothing else begins so
+            return parts
+        return self._split.split(text)
 
 
 class Extract(Converter):

@@ -196,6 +196,16 @@ def test_counts_add_up_for_a_file_with_everything_in_it() -> None:
     assert (drafts, refused, passed) == (1, 2, 2)
 
 
+def test_a_damaged_row_that_was_kept_is_not_let_go_with_a_damaged_number() -> None:
+    damaged = row("2").encode().replace("张某".encode(), "张某".encode()[:-1])
+    found = reading((HEAD + row("1")).encode("gb18030") + damaged)
+    (refused,) = [each for each in found if isinstance(each, Rejection)]
+    again = read_again(dialect("150600"), refused.table, {**refused.row, "申请人": "张某"})
+    assert flaws(again) == [(None, "案件编号", Reason.ENCODING)]  # type: ignore[arg-type]
+    mended = read_again(dialect("150600"), refused.table, {**refused.row, "申请人": "张某", "案件编号": "2"})
+    assert isinstance(mended, Draft)
+
+
 def test_a_mended_row_is_read_again() -> None:
     (refused,) = [each for each in csv(row("1", 发生日期="2026-02-30")) if isinstance(each, Rejection)]
     mended = read_again(dialect("150600"), refused.table, {**refused.row, "发生日期": "2026-02-28"})

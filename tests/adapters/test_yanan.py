@@ -205,6 +205,72 @@ def test_a_column_of_json_may_come_as_text() -> None:
     assert only(outcomes(told)).private == only(outcomes(a_case())).private
 
 
+LISTS = ("share_with", "partners", "extensions", "sessions", "escalations", "visits", "parties", "mediators")
+
+
+@pytest.mark.parametrize("column", LISTS)
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_every_list_may_come_as_text_like_a_real_one(column: str, ascii_only: bool) -> None:
+    for case in CASES:
+        real, more = case.get(column) or [], {"备注": "某事"}
+        real = [{**each, **more} if isinstance(each, dict) else each for each in real]
+        text = json.dumps(real, ensure_ascii=ascii_only, indent=1)
+        as_list, as_text = (
+            only(outcomes({**case, column: real})),
+            only(outcomes({**case, column: f" {text}"})),
+        )
+        assert as_text == as_list
+        assert (as_text.body, as_text.private, as_text.recipients) == (
+            as_list.body, as_list.private, as_list.recipients
+        )  # fmt: skip
+        assert as_text.not_carried == as_list.not_carried
+        assert as_text.row[column] == f" {text}"
+        again = read_again(YANAN, as_text.table, dict(as_text.row))
+        assert isinstance(again, Draft)
+        assert (again.body, again.private, again.recipients) == (
+            as_text.body,
+            as_text.private,
+            as_text.recipients,
+        )
+
+
+@pytest.mark.parametrize(
+    ("cell", "recipients"),
+    [
+        ('["610800"]', ("610800",)),
+        ('["610800", "621026"]', ("610800", "621000")),
+        ("[610800]", ("610800",)),
+        ("[]", ()),
+        ('[null, ""]', ()),
+        (b'["610800"]', ("610800",)),
+        ("610800", ("610800",)),
+    ],
+)
+def test_cities_in_a_column_of_text_are_those_of_a_list(
+    cell: str | bytes, recipients: tuple[str, ...]
+) -> None:
+    assert only(outcomes(a_case(share_with=cell))).recipients == recipients
+    notice = only(outcomes({**NOTICES[0], "share_with": cell}, view=LETTERS))
+    assert notice.recipients == recipients
+
+
+@pytest.mark.parametrize(
+    "cell", ['["610800"', '["110000"]', '[["610800"]]', '{"a": "610800"}', r'["\ud800"]', "[" * 10**5]
+)
+def test_text_that_is_no_list_of_cities_is_refused(cell: str) -> None:
+    found = outcomes(a_case(share_with=cell))
+    assert [column for column, _ in flaws(found)] == ["share_with"]
+
+
+def test_half_a_character_in_a_column_of_json_is_refused() -> None:
+    parties = json.dumps([{"role": "申请人", "name": "张\ud83d某"}])
+    assert flaws(outcomes(a_case(parties=parties))) == [("parties[0].name", Reason.ENCODING)]
+
+
+def test_a_text_that_looks_like_json_is_text_where_text_is_wanted() -> None:
+    assert (only(outcomes(a_case(title="[1]"))).private or {})["title"] == "[1]"
+
+
 def test_a_flaw_within_a_column_of_json_is_told_with_its_place() -> None:
     sessions = [{"held_ts": "2026-09-15 14:30:00"}, {"held_ts": "0202-10-10 09:00:00"}]
     assert flaws(outcomes(a_case(sessions=sessions))) == [("sessions[1].held_ts", Reason.BAD_TIME)]
