@@ -9,8 +9,8 @@ import orjson
 import structlog
 
 
-def configure_logging() -> None:
-    """Set up structured logging for this process, third parties' lines included."""
+def configure_logging(level: int = logging.INFO) -> None:
+    """Set up structured logging for this process, third parties' lines included, from `level` on."""
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -35,6 +35,6 @@ def configure_logging() -> None:
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
-    for noisy in ("alembic", "tuf", "urllib3", "apscheduler"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    root.setLevel(level)
+    for noisy in ("alembic", "tuf", "urllib3", "apscheduler", "paramiko"):
+        logging.getLogger(noisy).setLevel(max(level, logging.WARNING))

@@ -10,20 +10,11 @@ from typing import Any, Final
 
 from marshmallow import ValidationError
 
-from hub.cli import sheet
+from hub import sheet
 from hub.cli.faults import LocalProblem, Situation, facing
 from hub.cli.likeness import likeness
 from hub.cli.options import PRESENT_FILE, read_bytes
-from hub.cli.output import (
-    Output,
-    city_name,
-    city_names,
-    fault_line,
-    json_option,
-    local,
-    pass_output,
-    problem_members,
-)
+from hub.cli.output import Output, fault_line, json_option, local, pass_output, problem_members
 from hub.cli.words import argument, command, option
 from hub.errors import Code, Problem
 from hub.log import entry as entries
@@ -39,10 +30,12 @@ from keys.suite import base64url_decode
 from schemas import strict_json
 from schemas.faults import Fault, faults
 from schemas.kinds import KINDS
-from schemas.labels import label, member_label
+from schemas.labels import member_label
 from schemas.record import load
 
-ENVELOPE: Final = ("id", "kind", "revision", "from", "to", "issued_at", "expires_at", "marking", "agreement")
+ENVELOPE: Final = (
+    "id", "kind", "revision", "from", "to", "issued_at", "expires_at", "marking", "agreement", "subject", "withdrawn",
+)  # fmt: skip
 SHOWN_ENTRIES: Final = 256
 LISTS: Final = (b"[\n", b"[ ", b"[\t", b"[\r")
 """How a list of JSON objects may begin, which a bundle may not be taken for."""
@@ -128,7 +121,7 @@ def _record(content: bytes) -> _Read:
     lines = [(_("Record signed with key"), signed.kid), (_("Digest"), signed.digest)]
     if fault is not None:
         lines.append((_("Schema"), f"✗ {fault.detail} {fault.where or ''}"))
-    lines += [(member_label(name, language()), _envelope(name, payload[name])) for name in _present(payload)]
+    lines += sheet.envelope(payload, ENVELOPE, language())
     body = payload.get("body")
     if isinstance(body, dict):
         lines += [("", ""), (member_label("body", language()), ""), *_body_lines(payload, body)]
@@ -137,31 +130,10 @@ def _record(content: bytes) -> _Read:
     return members, lines
 
 
-def _present(payload: Mapping[str, Any]) -> Sequence[str]:
-    names = (*ENVELOPE, "subject", "withdrawn")
-    return [name for name in names if payload.get(name) is not None]
-
-
-def _envelope(name: str, value: Any) -> str:
-    try:
-        match name:
-            case "kind" | "marking":
-                return label(name, value, language())
-            case "from":
-                return city_name(value)
-            case "to":
-                return city_names(value)
-            case "issued_at" | "expires_at":
-                return local(value)
-    except (TypeError, ValueError, KeyError):
-        pass
-    return str(value)
-
-
 def _body_lines(payload: Mapping[str, Any], body: Mapping[str, Any]) -> list[tuple[str, str]]:
     known = _kind(payload)
     name = str(payload.get("kind"))
-    return list(sheet.lines(None if known is None else known.body, body, name))
+    return list(sheet.lines(None if known is None else known.body, body, name, language()))
 
 
 def _kind(payload: Mapping[str, Any]) -> Any:
@@ -203,10 +175,10 @@ class _Private:
                 ("", _("It does not fit the schema and is shown as it is.")),
             ]
         if not isinstance(self.said, dict):
-            return [*shown, (_("Text"), str(self.said))]
+            return [*shown, (_("Text"), sheet.visible(str(self.said)))]
         known = _kind(payload)
         shape = None if known is None else known.private
-        return [*shown, *sheet.lines(shape, self.said, str(payload.get("kind")))]
+        return [*shown, *sheet.lines(shape, self.said, str(payload.get("kind")), language())]
 
 
 def _private(payload: Mapping[str, Any], plaintext: bytes, show_personal: bool) -> _Private:

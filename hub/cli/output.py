@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from zoneinfo import ZoneInfo
 
 import click
 import orjson
@@ -24,14 +23,12 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from hub import sheet
 from hub.cli.faults import LocalProblem
 from hub.cli.words import option
 from hub.errors import Problem
 from hub.translation import _, language, mark
-from schemas import divisions
 
-LOCAL_TIME: Final = ZoneInfo("Asia/Shanghai")
-OFFSET: Final = "+08:00"
 PIPE_COLUMNS: Final = 4000
 """How wide a table may grow where there is no screen: nothing is folded there."""
 
@@ -58,7 +55,7 @@ class Column:
         heading = _(self.heading)
         if self.show is not clock:
             return heading
-        return f"{heading}\uff08{OFFSET}\uff09" if language() == "zh" else f"{heading} ({OFFSET})"
+        return f"{heading}\uff08{sheet.OFFSET}\uff09" if language() == "zh" else f"{heading} ({sheet.OFFSET})"
 
 
 @dataclass
@@ -217,24 +214,22 @@ def fault_line(fault: Mapping[str, str]) -> str:
 
 def local(moment: datetime | str | None) -> str:
     """A time as people write it here, with its offset; empty for none."""
-    return "" if moment is None else f"{clock(moment)} {OFFSET}"
+    return "" if moment is None else sheet.local(moment)
 
 
 def clock(moment: datetime | str) -> str:
     """The same without the offset, for columns whose heading names it."""
-    parsed = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return parsed.astimezone(LOCAL_TIME).strftime("%Y-%m-%d %H:%M:%S")
+    return sheet.clock(moment)
 
 
 def city_name(code: str) -> str:
-    """A division's code with its name."""
-    name = divisions.name(code, language())
-    return code if name == code else f"{code} {name}"
+    """A division's code with its name, in the language in use."""
+    return sheet.city_name(code, language())
 
 
 def listing(items: Iterable[str]) -> str:
-    """Several things in one text, parted as the language does it."""
-    return ("、" if language() == "zh" else ", ").join(items)
+    """Several things in one text, parted as the language in use does it."""
+    return sheet.listing(items, language())
 
 
 def city_names(codes: Iterable[str]) -> str:

@@ -39,7 +39,6 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate, valida
 
 from hub.config import database_at, first_mistake
 from hub.errors import Code, Problem
-from schemas.divisions import CITIES
 from schemas.kinds import KINDS
 from schemas.markings import MARKINGS
 
@@ -48,6 +47,9 @@ _SPAN: Final = re.compile(r"([1-9][0-9]{0,5})([smhd])\Z")
 _WEEKDAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WEEKDAY_RANGE: Final = re.compile(r"(\*|[0-7])(?:-([0-7]))?(?:/([1-7]))?\Z")
 _NAME: Final = validate.Regexp(r"[a-z0-9][a-z0-9-]{0,31}\Z", error="small letters, digits and hyphens")
+_CODE: Final = validate.Regexp(
+    r"[1-9][0-9]{5}\Z", error="six digits of GB/T 2260; the trust list says which are cities"
+)
 _PATH: Final = validate.Length(1, 1024)
 KIND_NAMES: Final = tuple(sorted({name for name, _ in KINDS}))
 
@@ -192,13 +194,13 @@ class _OfficeSchema(Schema):
     class Meta:
         unknown = RAISE
 
-    city = fields.String(required=True, validate=validate.OneOf(tuple(CITIES)))
+    city = fields.String(required=True, validate=_CODE)
     profile = fields.String(required=True, validate=_PATH)
     seal_key = fields.String(required=True, validate=_PATH)
     passphrase_file = fields.String(load_default=None, validate=_PATH)
     agreement = fields.String(required=True, validate=validate.Length(1, 64))
     marking = fields.String(load_default="amber", validate=validate.OneOf(MARKINGS))
-    to = fields.List(fields.String(validate=validate.OneOf(tuple(CITIES))), load_default=list)
+    to = fields.List(fields.String(validate=_CODE), load_default=list)
     dialect = fields.String(load_default=None, validate=_PATH)
     sources = fields.List(fields.Nested(_SourceSchema), data_key="in", load_default=list)
     sinks = fields.List(fields.Nested(_SinkSchema), data_key="out", load_default=list)
@@ -239,7 +241,7 @@ def read_offices(path: Path) -> tuple[OfficeSettings, ...]:
 
 
 def scheduled(
-    offices: tuple[OfficeSettings, ...],
+    offices: Sequence[OfficeSettings],
 ) -> list[tuple[OfficeSettings, SourceSettings | SinkSettings]]:
     """Every source and sink that has a schedule."""
     found: list[tuple[OfficeSettings, SourceSettings | SinkSettings]] = []

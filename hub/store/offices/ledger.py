@@ -13,7 +13,7 @@ from hub.store.engine import Database
 
 
 class Ledger:
-    """One database; raises Problem `busy` where it does not answer."""
+    """One database; raises Problem `busy` where it does not answer, `invalid` for a text that is none."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -29,6 +29,8 @@ class Ledger:
                 yield connection
         except SQLAlchemyError as error:
             raise _unanswered() from error
+        except UnicodeEncodeError as error:
+            raise _no_text() from error
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -38,6 +40,14 @@ class Ledger:
                 yield connection
         except SQLAlchemyError as error:
             raise _unanswered() from error
+        except UnicodeEncodeError as error:
+            raise _no_text() from error
+
+
+def _no_text() -> Problem:
+    return Problem(
+        Code.INVALID, "a name or number has half a character (a lone surrogate), which no database holds"
+    )
 
 
 def _unanswered() -> Problem:

@@ -26,9 +26,16 @@ class OfficeMemory:
     def open(url: str) -> OfficeMemory:
         """Open the database at `url`, bringing its tables up to date; no log is begun in it.
 
-        Raises: Problem `invalid` for a URL of another sort, `busy` where the database does not answer.
+        Raises: Problem `invalid` for a URL of another sort, `not-found` where its folder is not there, `busy` where the
+        database does not answer.
         """
-        database = open_database(url)
+        try:
+            database = open_database(url)
+        except OSError as error:
+            raise Problem(
+                Code.NOT_FOUND,
+                f"the database cannot be opened: its folder is not there, or closed ({error.strerror})",
+            ) from error
         try:
             migrations.upgrade(database)
         except BaseException as error:

@@ -217,6 +217,12 @@ class SentRows:
             row = connection.execute(wanted.limit(1)).one_or_none()
         return None if row is None else _row(row)
 
+    def sent(self, city: str) -> list[RowSeen]:
+        """Every row of a city that the node has taken."""
+        wanted = select(office_rows).where(office_rows.c.city == city, office_rows.c.revision > 0)
+        with self._ledger.reading() as connection:
+            return [_row(row) for row in connection.execute(wanted)]
+
     def waiting(self, city: str) -> list[RowSeen]:
         """Rows whose records were signed, and whose outcomes are not known: a run was ended in between."""
         wanted = select(office_rows).where(office_rows.c.city == city, office_rows.c.waiting.is_not(None))
