@@ -163,6 +163,8 @@ class Trust:
     """The trust list and the agreements, in this order."""
     expires_at: datetime
     """When the first of the repository's signed files expires."""
+    role_expiries: Mapping[str, datetime] = field(default_factory=dict)
+    """When each of them does: `root`, `targets`, `snapshot`, `timestamp`."""
     _keys: Mapping[str, TrustedKey] = field(init=False, repr=False, compare=False)
     _hosted: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
 
@@ -211,7 +213,11 @@ def check_parties(trust_list: TrustList, agreements: AgreementList) -> None:
 
 
 def combine(
-    trust_list: TrustList, agreements: AgreementList, targets: tuple[Target, Target], expires_at: datetime
+    trust_list: TrustList,
+    agreements: AgreementList,
+    targets: tuple[Target, Target],
+    expires_at: datetime,
+    role_expiries: Mapping[str, datetime] | None = None,
 ) -> Trust:
     """One `Trust` of the two targets. Raises `Problem` as `check_parties`."""
     check_parties(trust_list, agreements)
@@ -223,4 +229,5 @@ def combine(
         trust_list.quorum,
         targets,
         expires_at,
+        dict(role_expiries or {}),
     )

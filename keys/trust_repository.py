@@ -134,15 +134,15 @@ def _open(repository: Path, state: Path, now: datetime) -> Trust:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as broken:
         # What python-tuf lets through when metadata has members of the wrong form.
         raise Problem(Code.MALFORMED, "trust repository: metadata of a wrong form") from broken
-    roles = (trusted.root, trusted.timestamp, trusted.snapshot, trusted.targets)
-    expires_at = min(role.expires for role in roles)
+    roles = (trusted.root, trusted.targets, trusted.snapshot, trusted.timestamp)
+    expiries = {role.type: role.expires for role in roles}
     trust_list = parse_trust_list(trust_list_bytes)
     agreements = parse_agreements(agreements_bytes)
     targets = (
         Target(TRUST_LIST_FILE, trust_list.version, hashlib.sha256(trust_list_bytes).hexdigest()),
         Target(AGREEMENTS_FILE, agreements.version, hashlib.sha256(agreements_bytes).hexdigest()),
     )
-    return combine(trust_list, agreements, targets, expires_at)
+    return combine(trust_list, agreements, targets, min(expiries.values()), expiries)
 
 
 def _target(updater: Updater, file: str) -> bytes:

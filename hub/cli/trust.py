@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
 
 import click
 
 from hub.cli.faults import Situation, facing
 from hub.cli.options import FOLDER, PRESENT_FILE, PRESENT_FOLDER, read_bytes
 from hub.cli.output import Output, json_option, local, pass_output
+from hub.cli.trust_keys import SNAPSHOT_DAYS, TIMESTAMP_DAYS, document, opened
 from hub.cli.trust_shown import members_of, signers, summary, tables, warn_of_expiry
 from hub.cli.words import Group, argument, option
 from hub.clock import utc_now
-from hub.errors import Code, Problem
 from hub.translation import _, mark
 from keys import ceremony
-from keys.files import read_passphrase, read_signing
-from keys.suite import SigningKey
 from keys.trust_repository import METADATA_BYTES, open_trust_once
-from keys.trust_schema import TARGET_BYTES
-from schemas import strict_json
-
-TIMESTAMP_DAYS: Final = 7
-SNAPSHOT_DAYS: Final = 30
 
 
-@click.group(cls=Group, help=mark("Make, show and check a trust repository."))
+@click.group(
+    cls=Group,
+    help=mark("Make, show and check a trust repository, and change it, m of n."),
+    lazy={
+        "propose": (
+            "hub.cli.trust_propose:propose",
+            mark("Begin a change of the trust repository, or go on with it"),
+        ),
+        "review": (
+            "hub.cli.trust_review:review",
+            mark("Show what a draft would change, before anybody signs"),
+        ),
+        "sign": ("hub.cli.trust_sign:sign", mark("Sign a draft with your key")),
+        "publish": ("hub.cli.trust_publish:publish", mark("Put a signed draft in force")),
+    },
+)
 def trust() -> None:
     pass
 
@@ -44,7 +49,8 @@ _keys = {
 @trust.command(
     help=mark(
         "Make a trust repository where one person holds all the keys: for a laboratory or a first trial."
-        "\n\nCities that each hold their own key sign one after the other, and nobody lends a key to another."
+        "\n\nCities that each hold their own key use propose, review, sign and publish, and nobody lends a key to "
+        "another."
     )
 )
 @option("--dir", "folder", type=FOLDER, required=True, help=mark("Folder of the trust repository."))
@@ -88,14 +94,14 @@ def init(
     timestamp_key: Path,
     passphrase_file: Path | None,
 ) -> None:
-    for_root = _opened(root_keys, passphrase_file)
-    for_targets = _opened(targets_keys or root_keys, passphrase_file)
-    snapshot, timestamp = _opened((snapshot_key, timestamp_key), passphrase_file)
+    for_root = opened(root_keys, passphrase_file)
+    for_targets = opened(targets_keys or root_keys, passphrase_file)
+    snapshot, timestamp = opened((snapshot_key, timestamp_key), passphrase_file)
     with facing(Situation.CEREMONY):
         targets = ceremony.create(
             folder,
-            _document(trust_list),
-            _document(agreements),
+            document(trust_list),
+            document(agreements),
             root_keys=for_root,
             threshold=threshold,
             targets_keys=for_targets,
@@ -165,7 +171,7 @@ def refresh(
     passphrase_file: Path | None,
 ) -> None:
     now = utc_now()
-    (timestamp,) = _opened([timestamp_key], passphrase_file)
+    (timestamp,) = opened([timestamp_key], passphrase_file)
     expiries = ceremony.Expiries(
         snapshot=timedelta(days=max(days, SNAPSHOT_DAYS)), timestamp=timedelta(days=days)
     )
@@ -173,7 +179,7 @@ def refresh(
         if snapshot_key is None:
             ceremony.refresh_timestamp(folder, timestamp, now, expiries)
         else:
-            (snapshot,) = _opened([snapshot_key], passphrase_file)
+            (snapshot,) = opened([snapshot_key], passphrase_file)
             ceremony.refresh(
                 folder, snapshot_key=snapshot, timestamp_key=timestamp, now=now, expiries=expiries
             )
@@ -239,17 +245,3 @@ def verify(output: Output, folder: Path, root: Path | None) -> None:
     output.facts(members, lines)
     if root is None:
         output.warn(_("Its own root was believed; give --root to check it against the one that you hold."))
-
-
-def _opened(paths: Sequence[Path], passphrase_file: Path | None) -> list[SigningKey]:
-    """The keys in these files, which one passphrase opens."""
-    with facing(Situation.KEY):
-        passphrase = read_passphrase(passphrase_file, os.environ)
-        return [read_signing(path, passphrase) for path in paths]
-
-
-def _document(path: Path) -> dict[str, Any]:
-    document = strict_json.loads(read_bytes(path, TARGET_BYTES))
-    if not isinstance(document, dict):
-        raise Problem(Code.MALFORMED, f"{path}: not a JSON object")
-    return document

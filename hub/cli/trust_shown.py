@@ -10,11 +10,10 @@ from typing import Any, Final
 
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp  # type: ignore[attr-defined]
 
-from hub.cli.output import Column, Output, city_names, clock, listing, local, tick
+from hub.cli.output import Column, Output, city_name, city_names, clock, listing, local, tick
 from hub.errors import Code, Problem
 from hub.translation import _, language, mark
-from keys.role_files import held_version, newest_root
-from keys.suite import verify_key_from_raw
+from keys.role_files import city_of, held_version, newest_root, verify_key_of
 from keys.trust_list import Trust, TrustedKey
 from schemas.kinds import KINDS
 from schemas.labels import label
@@ -37,6 +36,8 @@ class Signers:
     version: int
     threshold: int
     kids: tuple[str, ...]
+    cities: tuple[str | None, ...]
+    """The city whose officer holds each key, where the root names it."""
     expires_at: datetime
 
     def members(self) -> dict[str, Any]:
@@ -45,6 +46,7 @@ class Signers:
             "version": self.version,
             "threshold": self.threshold,
             "keys": list(self.kids),
+            "cities": list(self.cities),
             "expires_at": self.expires_at.isoformat(),
         }
 
@@ -62,12 +64,13 @@ def signers(repository: Path) -> tuple[Signers, ...]:
     for role, file in files.items():
         try:
             signed = Metadata[Any].from_file(str(repository / file)).signed
-            raw = [bytes.fromhex(root.keys[each].keyval["public"]) for each in root.roles[role].keyids]
+            keys = [root.keys[each] for each in root.roles[role].keyids]
         except Exception as error:  # python-tuf's own, and those of the file
             raise Problem(Code.MALFORMED, f"{file} cannot be read") from error
-        kids = tuple(verify_key_from_raw(each).kid for each in raw)
+        kids = tuple(verify_key_of(key).kid for key in keys)
+        cities = tuple(city_of(key) for key in keys)
         expires = signed.expires.replace(tzinfo=UTC)
-        found.append(Signers(role, signed.version, root.roles[role].threshold, kids, expires))
+        found.append(Signers(role, signed.version, root.roles[role].threshold, kids, cities, expires))
     return tuple(found)
 
 
@@ -80,9 +83,10 @@ def warn_of_expiry(output: Output, repository: Path, roles: Sequence[Signers], n
         said = _("{role} of the trust repository expires in {days} days, and then nodes take nothing more.")
         output.warn(said.format(role=role.role, days=max(0, left.days)))
         if role.role in SIGNED_BY_CITIES:
-            output.warn(
-                _("The cities have to sign it anew, {m} of {n}.").format(m=role.threshold, n=len(role.kids))
+            anew = _(
+                "The cities sign it anew, {m} of {n}: hub trust propose {folder} --out DRAFT --renew {role}"
             )
+            output.warn(anew.format(m=role.threshold, n=len(role.kids), folder=repository, role=role.role))
             continue
         renew = _("Renew it: hub trust refresh {folder} --snapshot-key FILE --timestamp-key FILE")
         output.warn(renew.format(folder=repository))
@@ -121,6 +125,10 @@ def tables(
             [
                 {
                     **role.members(),
+                    "keys": [
+                        kid if city is None else f"{kid} ({city_name(city)})"
+                        for kid, city in zip(role.kids, role.cities, strict=True)
+                    ],
                     "needed": _("{m} of {n}").format(m=role.threshold, n=len(role.kids)),
                 }
                 for role in roles

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from trust_region import NOW, Region, signing_key
 
 from hub.errors import Code, Problem
-from keys import ceremony
+from keys import ceremony, publication
 from keys.role_files import role_key_id
 from keys.suite_one import Ed25519VerifyKey
 from keys.trust_repository import open_trust
@@ -245,7 +245,7 @@ def test_a_publication_broken_off_before_the_timestamp_is_not_seen_and_can_be_re
         raise InterruptedError
 
     with monkeypatch.context() as broken, pytest.raises(InterruptedError):
-        broken.setattr(ceremony, "_write_timestamp", power_cut)
+        broken.setattr(publication, "_write_timestamp", power_cut)
         publish(repository, staging, region)
     assert open_trust(repository, tmp_path / "state", NOW).targets[0].version == 1
     publish(repository, staging, region)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from trust_region import NOW, Region, signing_key
 
 from hub.errors import Code, Problem
-from keys import ceremony
+from keys import ceremony, publication
 from keys.ceremony import Expiries
 from keys.trust_repository import METADATA_BYTES, FolderFetcher, open_trust, open_trust_once
 
@@ -150,7 +150,7 @@ def test_targets_with_one_signature_are_refused_though_the_operator_announced_th
     repository: Path, state: Path, region: Region, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No operator of a node, nor the hub's, can add a member or a right."""
-    monkeypatch.setattr(ceremony, "_require", lambda role: None)
+    monkeypatch.setattr(publication, "require", lambda role: None)
     region.update(repository, targets_keys=region.targets_keys[:1])
     refused = refusal(repository, state)
     assert refused.code is Code.BAD_SIGNATURE and "1/2" in refused.detail
@@ -291,7 +291,8 @@ def test_rightly_signed_targets_that_break_the_schema_are_refused(
 ) -> None:
     """A quorum that signs nonsense, with another tool than ours, still does not put it in force."""
     region.trust_list["cities"][0]["node"] = "absent.exchange"
-    monkeypatch.setattr(ceremony, "check_contents", lambda contents: ())
+    for module in (ceremony, publication):
+        monkeypatch.setattr(module, "check_contents", lambda contents: ())
     region.update(repository)
     refused = refusal(repository, state)
     assert refused.code is Code.INVALID and refused.where == "/cities/0/node"
