@@ -15,20 +15,20 @@ once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from hub import policy
+from hub import forgetting, policy
 from hub.acceptance import Candidate, Judge
 from hub.clock import rfc3339
+from hub.cosignatures import Cosignatures
 from hub.errors import Code, Problem
 from hub.log import entry as entries
 from hub.log import tile as tiles
-from hub.log.entry import Routed
 from hub.log.receipt import Receipt
-from hub.policy import Caller, Verb
+from hub.policy import Caller, Role, Verb
 from hub.polling import Watcher
 from hub.revisions import acknowledged_by, check_revision
 from hub.store import Claim, Delivery, Job, Revision, Selection, Store, Transaction
@@ -75,12 +75,16 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """A page as it is answered: `next` is the cursor for the following one."""
+    """A page as it is answered: `next` is the cursor for the following one.
+
+    `erased` tells a node, by a record's index, where the entry stands that says that it is gone, and its text.
+    """
 
     items: list[tuple[int, str, str | None]]
     next: int
     more: bool
     checkpoint: str
+    erased: Mapping[int, tuple[int, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,7 @@ class Exchange:
         self._trust = trust
         self._clock = clock
         self.watcher = Watcher(lambda: store.head().size, polls)
+        self.cosignatures = Cosignatures(node, store, trust)
         self._judge = Judge()
 
     def close(self) -> None:
@@ -135,7 +140,7 @@ class Exchange:
                 where="/records",
             )
         trust = self._trust()
-        candidates = self._judge.all(caller, pushed, trust, now)
+        candidates = self._judge.all(frozenset({caller.owner}), pushed, trust, [now] * len(pushed))
         ids = [
             record_id
             for candidate in candidates
@@ -215,10 +220,12 @@ class Exchange:
     def pull(self, caller: Caller, selection: Selection, wait: float, now: datetime) -> Pulled:
         """A page of what is addressed to the caller's cities; held up to `wait` seconds while there is none.
 
+        A node is told of what was erased, too: it checks that nothing is left out. What is due is not told yet.
+
         Raises: Problem `not-allowed`, `replayed`, `busy`.
         """
         self._check(caller, Verb.PULL, now)
-        wanted = replace(selection, cities=caller.cities)
+        wanted = replace(selection, cities=caller.cities, emptied=caller.role is Role.NODE)
         claim: Claim | None = _claim(caller)
         if not wanted.cities:
             committed = self._store.write(Job(lambda _: None, claim))
@@ -230,22 +237,27 @@ class Exchange:
                 self._store.write(Job(lambda _: None, claim))
                 claim = None
                 waited_until = now + timedelta(seconds=min(wait, WAIT_SECONDS))
-                while not page.items:
+                while not page.items and not page.due:
                     left = (waited_until - self._clock()).total_seconds()
                     if left <= 0 or not self.watcher.wait_past(size, left):
                         break
                     size = self._store.head().size
                     page = self._store.page(wanted, rfc3339(self._clock()))
             now = self._clock()
+        if page.due and not page.items:
+            raise Problem(Code.BUSY, "the next record is about to be erased", retry_after=30)
         indexes = [item.index for item in page.items]
+        served = [item.index for item in page.items if item.jws is not None]
+        erased = {item.index: item.erased for item in page.items if item.erased is not None}
         committed = self._store.write(
-            Job(lambda transaction: self._note_served(transaction, caller, indexes, now), claim)
+            Job(lambda transaction: self._note_served(transaction, caller, served, now), claim)
         )
         return Pulled(
             [(item.index, item.entry, item.jws) for item in page.items],
             indexes[-1] if indexes else selection.after,
             page.more,
-            committed.checkpoint,
+            self._over([*indexes, *(at for at, _ in erased.values())], committed.checkpoint),
+            erased,
         )
 
     def read(self, caller: Caller, asked: Asked, after: int, now: datetime) -> Pulled:
@@ -266,17 +278,17 @@ class Exchange:
             [(each.index, each.entry, contents[each.index]) for each in given],
             given[-1].index if given else after,
             len(given) < len(revisions),
-            committed.checkpoint,
+            self._over([each.index for each in given], committed.checkpoint),
         )
 
     def prove(self, caller: Caller, asked: Asked, now: datetime) -> Receipt:
-        """The receipt of a revision against the present checkpoint."""
+        """The receipt of a revision, against the newest checkpoint that has the quorum, else the newest."""
         self._check(caller, Verb.PROVE, now)
         wanted = self._wanted(caller, asked)
         self._store.write(Job(lambda _: None, _claim(caller)))
-        head = self._store.head()
-        proof = tiles.inclusion_proof(wanted.index, head.size, self.tile)
-        return Receipt(wanted.entry.encode(), wanted.index, tuple(proof), head.checkpoint)
+        under = self.cosignatures.over(wanted.index) or self.cosignatures.newest()
+        proof = tiles.inclusion_proof(wanted.index, under.size, self.tile)
+        return Receipt(wanted.entry.encode(), wanted.index, tuple(proof), under.note)
 
     def follow(self, caller: Caller, asked: Asked, now: datetime) -> Progress:
         """How far a revision got: for its sender and for auditors."""
@@ -295,8 +307,8 @@ class Exchange:
     # -- the log -------------------------------------------------------------------------------------
 
     def checkpoint(self) -> str:
-        """The newest checkpoint, a signed note."""
-        return self._store.head().checkpoint
+        """The newest checkpoint, a signed note, with the cosignatures held for it."""
+        return self.cosignatures.newest().note
 
     def tile(self, level: int, number: int, width: int) -> bytes:
         """The first `width` hashes of a tile.
@@ -340,23 +352,11 @@ class Exchange:
 
     def forget(self, now: datetime, limit: int = 500) -> int:
         """Erase up to `limit` records whose time is over; how many."""
-
-        def erase(transaction: Transaction) -> int:
-            due = transaction.due(rfc3339(now), limit)
-            for index, line in due:
-                entry = entries.decode(line.encode())
-                assert isinstance(entry, Routed)
-                transaction.erase(index)
-                transaction.append(
-                    entries.erased(at=rfc3339(now), index=index, digest=entry.digest, basis="expired")
-                )
-            return len(due)
-
-        return self._store.write(Job(erase)).result
+        return forgetting.forget(self._store, now, limit)
 
     def prune(self, now: datetime) -> int:
         """Forget nonces that the clock rule already refuses; how many."""
-        return self._store.write(Job(lambda transaction: transaction.prune_nonces(now))).result
+        return forgetting.prune(self._store, now)
 
     # -- inside --------------------------------------------------------------------------------------
 
@@ -384,6 +384,11 @@ class Exchange:
                 entries.served(at=rfc3339(now), by=caller.kid, request=caller.request.digest, indexes=part)
             )
         transaction.mark_fetched(sorted(caller.cities), indexes, rfc3339(now))
+
+    def _over(self, indexes: Sequence[int], newest: str) -> str:
+        """The checkpoint of a page. That of an empty one is the newest: up to there nothing came."""
+        under = self.cosignatures.over(max(indexes)) if indexes else None
+        return newest if under is None else under.note
 
     def _visible(self, caller: Caller, asked: Asked) -> list[Revision]:
         """The revisions that exist for this caller; none of them is as if there were no such record.

@@ -16,10 +16,11 @@ from hub.config import Config
 from hub.errors import Code, Problem
 from hub.exchange import Exchange
 from hub.log.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
-from hub.log.note import ED25519, VerifierKey
+from hub.log.note import COSIGNATURE, ED25519, VerifierKey
 from hub.log.tree import CompactRange
 from hub.store import Store
 from hub.trust import TrustInForce
+from hub.witness import Witness
 from keys.files import read_passphrase, read_signing
 from keys.suite import SigningKey
 from keys.trust_list import Trust
@@ -52,8 +53,9 @@ class Node:
         passphrase = read_passphrase(config.passphrase_file, os.environ)
         self.key: SigningKey = read_signing(config.node_key, passphrase)
         self._log_key = read_signing(config.log_key, passphrase)
+        witness_key = read_signing(config.witness_key, passphrase)
         self.trust = TrustInForce(config.trust, config.state / "trust", clock)
-        self._check_identity(self.trust())
+        self._check_identity(self.trust(), VerifierKey(config.name, COSIGNATURE, witness_key.public))
         self.store = Store.open(config.database, config.name, self._sign_checkpoint)
         try:
             self._check_history()
@@ -61,6 +63,7 @@ class Node:
             self.store.close()
             raise
         self.exchange = Exchange(config.name, self.store, self.trust, clock, config.polls)
+        self.witness = Witness(config.name, self.store, self.trust, witness_key)
         self.trust.on_change = self.exchange.log_trust
         self.exchange.log_trust(clock())
 
@@ -154,7 +157,7 @@ class Node:
     def _sign_checkpoint(self, checkpoint: Checkpoint) -> str:
         return sign_checkpoint(checkpoint, self._log_key)
 
-    def _check_identity(self, trust: Trust) -> None:
+    def _check_identity(self, trust: Trust, witness: VerifierKey) -> None:
         """A node whose keys are not those of the trust list would sign what nobody believes."""
         listed = trust.nodes.get(self.config.name)
         if listed is None:
@@ -163,3 +166,5 @@ class Node:
             raise Problem(Code.UNKNOWN_KEY, "the node's key is not the one in the trust list")
         if str(self.log_verifier) != listed.log:
             raise Problem(Code.UNKNOWN_KEY, "the log's key is not the one in the trust list")
+        if str(witness) != listed.witness:
+            raise Problem(Code.UNKNOWN_KEY, "the witness's key is not the one in the trust list")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -62,6 +62,11 @@ class TrustInForce:
     @property
     def expires_at(self) -> datetime:
         return self._trust.expires_at
+
+    @property
+    def role_expiries(self) -> Mapping[str, datetime]:
+        """When root, targets, snapshot and timestamp of what is in force expire."""
+        return self._trust.role_expiries
 
     def _look(self) -> None:
         with self._lock:

@@ -251,8 +251,13 @@ def _conclude(output: Output, cosignatures: Sequence[Cosignature], trust: Trust,
     if len(cosignatures) < wanted:
         output.say(f"! {said}", style="yellow")
         output.say(
-            _(
-                "Verified, but not yet witnessed: the log's own word alone stands for its being the same to everyone."
+            (
+                _("Verified, but fewer witnesses than that stand for the log's being the same to everyone.")
+                if cosignatures
+                else _(
+                    "Verified, but not yet witnessed: the log's own word alone stands for its being the same to"
+                    " everyone."
+                )
             )
             + " "
             + _("Fetch the receipt or checkpoint again later; --quorum {wanted} insists on it.").format(

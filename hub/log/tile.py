@@ -19,7 +19,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from hub.errors import Code, Problem
-from hub.log.tree import HASH_BYTES, SIZE_LIMIT, CompactRange, complete_root, node_hash, split_hashes
+from hub.log.tree import (
+    EMPTY_ROOT,
+    HASH_BYTES,
+    SIZE_LIMIT,
+    CompactRange,
+    complete_root,
+    node_hash,
+    split_hashes,
+)
 from schemas.limits import ENTRY_BYTES, TILE_HEIGHT, TILE_WIDTH
 
 ENTRIES: Final = -1
@@ -206,6 +214,16 @@ def consistency_proof(old: int, new: int, read_tile: ReadTile) -> list[bytes]:
     if begin:  # the old tree's right edge; where the old tree is one complete subtree the verifier holds it
         proof.append(tree.hash(begin, end))
     return proof[::-1]
+
+
+def prefix_root(old: int, size: int, read_tile: ReadTile) -> bytes:
+    """The root of the first `old` leaves of the tree of `size`, which `consistency_proof` shows to be its beginning.
+
+    Raises as `consistency_proof`.
+    """
+    if not 0 <= old <= size < SIZE_LIMIT:
+        raise Problem(Code.NOT_FOUND, "the older tree is the larger one")
+    return _Tree(size, read_tile).hash(0, old) if old else EMPTY_ROOT
 
 
 def _split(size: int) -> int:

@@ -11,7 +11,9 @@ believed. It needs no network, no database and no clock.
 4. The checkpoint is signed by a node's log key in the trust list.
 5. The entry is in that log at its index.
 6. Enough witnesses cosigned the checkpoint; a node's witness does not count for the node's own log.
-7. The key was valid when the record was issued, and not revoked when the entry was made.
+7. The key was valid when the record was issued, and not revoked when it was accepted. That is when the entry was made;
+   a `received` one was made later, by a node that answers for the time of the origin's entry, which it names: what the
+   origin accepted before a revocation stays valid. Of such a one it is checked that the record was issued before.
 
 `verify_log` takes these, reading each entry once and keeping no more than a few ranges' findings (`ranges.py`,
 which checks entries and level 0) and one tile a level:
@@ -114,7 +116,10 @@ def verify_record(
     _check_quorum(checkpoint, quorum)
     done(6)
     # 7. The key's validity.
-    if not key.valid_at(record.issued_at, datetime.fromisoformat(entry.at)):
+    accepted_at = (
+        record.issued_at if isinstance(entry, entries.Received) else datetime.fromisoformat(entry.at)
+    )
+    if not key.valid_at(record.issued_at, accepted_at):
         raise Problem(Code.UNKNOWN_KEY, "the record's key was not valid when it was issued and entered")
     done(7)
     return Verdict(record, verified.digest, key, entry, parsed.index, checkpoint)

@@ -19,6 +19,7 @@ from hub.web import answering, arriving, metrics
 from hub.web.operations import operations_blueprint
 from hub.web.public import public_blueprint
 from hub.web.records import records_blueprint
+from hub.web.witness import witness_blueprint
 
 logger = structlog.get_logger("hub.web")
 
@@ -31,6 +32,7 @@ def create_application(node: Node) -> Flask:
     application.register_blueprint(records_blueprint(node))
     application.register_blueprint(public_blueprint(node))
     application.register_blueprint(operations_blueprint(node))
+    application.register_blueprint(witness_blueprint(node))
 
     @application.before_request
     def begin() -> None:

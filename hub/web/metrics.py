@@ -28,6 +28,15 @@ HELD_PULLS = Gauge("hub_held_pulls", "Pulls that wait for news", multiprocess_mo
 TRUST_SECONDS = Gauge(
     "hub_trust_expires_in_seconds", "Until the trust list expires", multiprocess_mode="mostrecent"
 )
+TRUST_ROLE_SECONDS = Gauge(
+    "hub_trust_role_expires_in_seconds",
+    "Until root, targets, snapshot or timestamp of the trust repository expires",
+    ["role"],
+    multiprocess_mode="mostrecent",
+)
+QUARANTINED = Gauge(
+    "hub_quarantined_rows", "Rows of exports that wait to be mended", multiprocess_mode="mostrecent"
+)
 READY = Gauge("hub_ready", "1 where the node can do its work", multiprocess_mode="mostrecent")
 
 

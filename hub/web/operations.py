@@ -40,12 +40,16 @@ def operations_blueprint(node: Node) -> Blueprint:
     def exposition() -> Response:
         try:
             health = node.health()
+            metrics.QUARANTINED.set(node.store.quarantined())
         except Problem:
             metrics.READY.set(0)
         else:
             metrics.READY.set(1 if health.ready else 0)
             metrics.LOG_SIZE.set(health.size)
-            metrics.TRUST_SECONDS.set((health.trust_expires_at - node.clock()).total_seconds())
+            now = node.clock()
+            metrics.TRUST_SECONDS.set((health.trust_expires_at - now).total_seconds())
+            for role, expires_at in node.trust.role_expiries.items():
+                metrics.TRUST_ROLE_SECONDS.labels(role).set((expires_at - now).total_seconds())
         return Response(metrics.exposition(), content_type="text/plain; version=0.0.4; charset=utf-8")
 
     return blueprint

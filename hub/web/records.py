@@ -62,7 +62,7 @@ def records_blueprint(node: Node) -> Blueprint:
                 pulled = exchange.pull(who, selection, wait, now)
         else:
             pulled = exchange.pull(who, selection, wait, now)
-        metrics.SERVED.inc(len(pulled.items))
+        metrics.SERVED.inc(len(pulled.items) - len(pulled.erased))
         return json_answer(
             _items(pulled) | {"next": pulled.next, "more": pulled.more, "checkpoint": pulled.checkpoint}
         )
@@ -120,7 +120,14 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
 
 
 def _items(pulled: Pulled) -> dict[str, Any]:
-    return {"items": [{"index": index, "entry": entry, "record": jws} for index, entry, jws in pulled.items]}
+    items: list[dict[str, Any]] = [
+        {"index": index, "entry": entry, "record": jws} for index, entry, jws in pulled.items
+    ]
+    for item in items:
+        if item["index"] in pulled.erased:
+            at, line = pulled.erased[item["index"]]
+            item["erased"] = {"index": at, "entry": line}
+    return {"items": items}
 
 
 def _progress(progress: Progress) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,10 @@ from hub.log.checkpoint import Checkpoint, add_cosignatures, cosign, sign_checkp
 from hub.log.note import COSIGNATURE, ED25519, VerifierKey
 from hub.log.tile import encode_bundle
 from hub.log.tree import CompactRange, leaf_hash
+from hub.store import Store
+from hub.witness import Witness
 from keys.suite import signing_key_from_raw
+from keys.trust_list import Node, Target, Trust
 
 GOPATH = Path("/usr/share/gocode")
 SUMDB = GOPATH / "src/golang.org/x/mod/sumdb/tlog"
@@ -106,3 +110,19 @@ def test_go_verifies_our_cosignature_and_refuses_one_of_another_checkpoint(judge
     other = cosign(checkpoint_over(ENTRIES[:4]), WITNESS.name, WITNESS_KEY, time)
     refused = judge(add_cosignatures(note, [other]), ENTRIES[:5])
     assert (refused.returncode, refused.stderr) == (1, "refused: the cosignature fails\n")
+
+
+def test_go_verifies_what_our_witness_answers(judge: Judge, tmp_path: Path) -> None:
+    now = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
+    node = Node(ORIGIN, "http://127.0.0.1:1", (), str(LOG), str(WITNESS))
+    targets = (Target("trust-list.json", 1, "0" * 64), Target("agreements.json", 1, "0" * 64))
+    trust = Trust({}, {ORIGIN: node}, {}, {}, 1, targets, now)
+    store = Store.open(f"sqlite:///{tmp_path / 'witness.db'}", WITNESS.name, lambda _: "unused")
+    try:
+        witness = Witness(WITNESS.name, store, lambda: trust, WITNESS_KEY)
+        note = sign_checkpoint(checkpoint_over(ENTRIES[:5]), LOG_KEY)
+        answer = witness.add_checkpoint(f"old 0\n\n{note}".encode(), now)
+    finally:
+        store.close()
+    assert answer.status == 200
+    assert judge(add_cosignatures(note, [answer.text]), ENTRIES[:5]).returncode == 0
