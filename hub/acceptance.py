@@ -20,7 +20,6 @@ from typing import Final
 from hub import policy
 from hub.clock import rfc3339
 from hub.errors import Code, Problem
-from hub.policy import Caller
 from keys import record_signature
 from keys.record_signature import SignedRecord, VerifiedRecord
 from keys.trust_list import Trust, TrustedKey
@@ -63,8 +62,14 @@ class Judge:
     def close(self) -> None:
         self._threads.shutdown()
 
-    def all(self, caller: Caller, pushed: Sequence[object], trust: Trust, now: datetime) -> list[Candidate]:
-        """Every record of a push, judged step after step."""
+    def all(
+        self, senders: frozenset[str], pushed: Sequence[object], trust: Trust, times: Sequence[datetime]
+    ) -> list[Candidate]:
+        """Every record of a push, or of a peer's page, judged step after step.
+
+        `senders` are the cities whose records may come this way; `times`, one for each record, when it is accepted: at
+        a push now, from a peer when it accepted it.
+        """
         signed = [_read(each, trust) for each in pushed]
         with self._counted() as alone:
             if alone and len(signed) > VERIFY_CHUNK:
@@ -73,7 +78,7 @@ class Judge:
                 candidates = [candidate for chunk in chunks for candidate in chunk]
             else:
                 candidates = [_verify(each) for each in signed]
-        return [_admit(caller, each, trust, now) for each in candidates]
+        return [_admit(senders, each, trust, at) for each, at in zip(candidates, times, strict=True)]
 
     @contextmanager
     def _counted(self) -> Iterator[bool]:
@@ -117,14 +122,14 @@ def _verify(candidate: Candidate) -> Candidate:
     return candidate
 
 
-def _admit(caller: Caller, candidate: Candidate, trust: Trust, now: datetime) -> Candidate:
+def _admit(senders: frozenset[str], candidate: Candidate, trust: Trust, now: datetime) -> Candidate:
     """Steps 2 and 3: the schema, and the table of rights."""
     if candidate.verified is None or candidate.key is None:
         return candidate
     try:
         record = candidate.record = records.load(candidate.verified.payload)
-        if record.sender != caller.owner:
-            raise Problem(Code.NOT_ALLOWED, "a system pushes its own city's records", where="/from")
+        if record.sender not in senders:
+            raise Problem(Code.NOT_ALLOWED, "records of this city do not come this way", where="/from")
         agreement = policy.admit(record, candidate.key, trust, now)
         candidate.forget_at = _forget_at(record, now, agreement.retention_days)
     except Problem as problem:

@@ -1,17 +1,28 @@
-"""How a node's answer is read: within limits, and by the contract's form.
+"""How a node's answer is read: within limits of size and of time, and by the contract's form.
 
-Whatever is wrong with an answer ends in a Problem: `busy` where the connection broke (by whoever reads it),
-`too-large`, or `malformed`.
+Whatever is wrong with an answer ends in a Problem: `busy` where the connection broke or was too slow (by whoever reads
+it), `too-large`, or `malformed`.
+
+A time-out of `requests` begins anew with every byte, so that an answer can trickle in for ever. Here every read of a
+connection, that of the header fields included, counts against one time for the whole answer, which grows only with
+what has come.
 """
 
 from __future__ import annotations
 
+import http.client
+import io
+import socket
+import time
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from hub.errors import Code, Problem
 from schemas import strict_json
@@ -20,10 +31,73 @@ from schemas.limits import PAGE_BYTES, PAGE_RECORDS, RECORD_BYTES
 ANSWER_BYTES: Final = PAGE_BYTES + PAGE_RECORDS * 1024 + RECORD_BYTES
 """The longest answer that is read, compressed or not."""
 READ_BYTES: Final = 256 * 1024
+FIELD_BYTES: Final = 1024 * 1024
+"""The longest status line and header fields, interim answers and trailers included."""
+BYTES_A_SECOND: Final = 32 * 1024
+"""The slowest that an answer may come, once the time-out of a single read is used up: a quarter of a megabit."""
+
+
+class _Patience(io.RawIOBase):
+    """A connection as one answer is read from it: for as long as a read may last, and longer as it brings something."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__()
+        self._connection = connection
+        self._seconds = connection.gettimeout()
+        self._began = time.monotonic()
+        self._received = 0
+        self._underneath = connection.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._seconds is not None:
+            earned = min(self._received, ANSWER_BYTES) / BYTES_A_SECOND
+            left = self._began + self._seconds + earned - time.monotonic()
+            if left <= 0 or self._received > ANSWER_BYTES + FIELD_BYTES:
+                raise TimeoutError("the answer does not come to its end")
+            self._connection.settimeout(min(left, self._seconds))
+        received = self._underneath.readinto(buffer)
+        self._received += received or 0
+        return received
+
+    def close(self) -> None:
+        self._underneath.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *arguments: Any, **named: Any) -> None:
+        super().__init__(sock, *arguments, **named)
+        self.fp.close()
+        self.fp = io.BufferedReader(_Patience(sock))
+
+
+class _Connection(HTTPConnection):
+    response_class = _Response
+
+
+class _SecureConnection(HTTPSConnection):
+    response_class = _Response
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
+        super().init_poolmanager(*arguments, **named)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
 
 
 class Session(requests.Session):
-    """Leaves redirects alone, and the environment's proxies.
+    """Leaves redirects alone, and the environment's proxies, and waits for no answer for ever.
 
     Its parent, told not to follow a redirect, still reads the whole of its body into memory.
     """
@@ -31,6 +105,8 @@ class Session(requests.Session):
     def __init__(self) -> None:
         super().__init__()
         self.trust_env = False
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, _Adapter())
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         return None

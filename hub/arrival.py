@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from hub.errors import Problem
+from hub.log.checkpoint import VerifiedCheckpoint
 from schemas import record
 
 
@@ -50,3 +52,12 @@ class Arrival:
     def predecessor(self) -> Predecessor:
         """This revision, as the next one names it."""
         return Predecessor(self.record.id, self.record.revision, self.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a node answered to a pull: items as they came, and the checkpoint that they are to be held against."""
+
+    items: list[Any]
+    checkpoint: VerifiedCheckpoint
+    more: bool

@@ -29,7 +29,7 @@ import tenacity
 import urllib3
 
 from hub import answers
-from hub.arrival import Arrival, Outcome, Predecessor
+from hub.arrival import Arrival, Outcome, Page, Predecessor
 from hub.clock import utc_now
 from hub.cursor import Bookmark, Cursor
 from hub.errors import Code, Problem
@@ -61,7 +61,8 @@ class Client:
     """One key's view of one node.
 
     Arguments: the trust list and agreements; the node's name in it; the `sign`, `node` or `audit` key that
-    signs requests; the clock; how often a request is tried while the node is busy or out of reach.
+    signs requests; the clock; how often a request is tried while the node is busy or out of reach; how many seconds
+    an answer may let wait for itself, and for all of it but what it takes to send much.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Client:
         *,
         clock: Callable[[], datetime] = utc_now,
         tries: int = TRIES,
+        seconds: float = ANSWER_SECONDS,
     ) -> None:
         if node not in trust.nodes:
             raise Problem(Code.NOT_FOUND, f"the trust list has no node named {node}")
@@ -79,6 +81,7 @@ class Client:
         self.node: Node = trust.nodes[node]
         self._key = key
         self._clock = clock
+        self._seconds = seconds
         self._session = answers.Session()
         self._log_key = VerifierKey.parse(self.node.log)
         self._cities = _cities(trust, key.kid)
@@ -124,29 +127,40 @@ class Client:
         asked = {"kind": kind, "from": sender, "marking": marking}
         filters = {name: value for name, value in asked.items() if value is not None}
         while True:
-            query = {
-                "after": cursor.after,
-                "limit": PAGE_RECORDS,
-                **({"wait": wait} if wait else {}),
-                **filters,
-            }
-            answer = self._json("GET", "/v1/records?" + urlencode(query))
-            with answers.contract():
-                checkpoint, more = self._open(answer["checkpoint"]), answer["more"]
-                items = list(answer["items"])
-            if more and not items:
-                raise Problem(Code.MALFORMED, "the node's page is empty and yet goes on")
+            page = self.page(cursor.after, wait=wait, filters=filters)
             tiles = self._tiles()
-            for item in items:
-                arrival, numbers = self._arrival(item, checkpoint, tiles)
+            for item in page.items:
+                arrival, numbers = self._arrival(item, page.checkpoint, tiles)
                 if arrival.index <= cursor.after or not numbers:
                     raise Problem(Code.CONFLICT, "the node's page holds a record that was not asked for")
                 if not filters:
                     arrival = replace(arrival, skipped=_skipped(cursor.numbers, numbers))
                 yield arrival
                 cursor.move(arrival.index, numbers)
-            if not more and not (wait and items):
+            if not page.more and not (wait and page.items):
                 return
+
+    def page(
+        self,
+        after: int,
+        *,
+        wait: int = 0,
+        limit: int = PAGE_RECORDS,
+        filters: Mapping[str, str] | None = None,
+    ) -> Page:
+        """One page of what is addressed to this key's cities after an index, as the node signed it.
+
+        Its checkpoint is verified; its items are what the node says, and are still to be held against it.
+        """
+        query = {"after": after, "limit": limit, **({"wait": wait} if wait else {}), **(filters or {})}
+        answer = self._json("GET", "/v1/records?" + urlencode(query))
+        with answers.contract():
+            page = Page(list(answer["items"]), self._open(answer["checkpoint"]), answer["more"])
+        if page.more and not page.items:
+            raise Problem(Code.MALFORMED, "the node's page is empty and yet goes on")
+        if len(page.items) > limit:
+            raise Problem(Code.TOO_LARGE, "the node's page has more items than were asked for")
+        return page
 
     def acknowledge(
         self, arrival: Arrival, *, outcome: str = "received", city: str, reason: str | None = None
@@ -335,7 +349,7 @@ class Client:
                 url,
                 data=body,
                 headers=headers,
-                timeout=(CONNECT_SECONDS, ANSWER_SECONDS),
+                timeout=(CONNECT_SECONDS, self._seconds),
                 allow_redirects=False,
                 stream=True,
             ) as answer:

@@ -19,7 +19,11 @@ from hub.errors import Code, Problem
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What `hub.toml` says. `url` is the address under which others sign their requests to this node."""
+    """What `hub.toml` says.
+
+    `url` is the address under which others sign their requests to this node; `sync_seconds` how often peers are asked
+    for news.
+    """
 
     name: str
     url: str
@@ -35,6 +39,7 @@ class Config:
     workers: int
     threads: int
     polls: int
+    sync_seconds: float
 
 
 class _KeysSchema(Schema):
@@ -50,6 +55,10 @@ class _ServeSchema(Schema):
     polls = fields.Integer(strict=True, load_default=80, validate=validate.Range(1, 1000))
 
 
+class _SyncSchema(Schema):
+    seconds = fields.Float(load_default=5.0, validate=validate.Range(0.2, 86_400))
+
+
 class _ConfigSchema(Schema):
     name = fields.String(required=True, validate=validate.Regexp(r"[a-z0-9][a-z0-9.-]{1,62}\Z"))
     url = fields.Url(required=True, require_tld=False, schemes={"http", "https"})
@@ -59,6 +68,7 @@ class _ConfigSchema(Schema):
     state = fields.String(load_default="state", validate=validate.Length(1, 1024))
     keys = fields.Nested(_KeysSchema, required=True)
     serve = fields.Nested(_ServeSchema, load_default=lambda: _ServeSchema().load({}))
+    sync = fields.Nested(_SyncSchema, load_default=lambda: _SyncSchema().load({}))
     adapters = fields.Raw()  # hub.offices.settings
 
 
@@ -68,17 +78,20 @@ def read_config(path: Path) -> Config:
     Raises: Problem `not-found`, `malformed` (not TOML) or `invalid` with `where`.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise Problem(Code.NOT_FOUND, f"there is no configuration at {path}; `hub init` makes one") from error
-    except (OSError, ValueError) as error:
-        raise Problem(Code.MALFORMED, f"{path} cannot be read as TOML: {error}") from error
-    try:
-        loaded: dict[str, Any] = _ConfigSchema().load(document)
+        loaded: dict[str, Any] = _ConfigSchema().load(_document(path))
     except ValidationError as error:
         where, message = first_mistake(error.messages_dict)
         raise Problem(Code.INVALID, f"{path.name}: {message}", where=where) from error
     return _config(path.resolve().parent, loaded)
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise Problem(Code.NOT_FOUND, f"there is no configuration at {path}; `hub init` makes one") from error
+    except (OSError, ValueError) as error:
+        raise Problem(Code.MALFORMED, f"{path} cannot be read as TOML: {error}") from error
 
 
 def _config(base: Path, loaded: dict[str, Any]) -> Config:
@@ -106,6 +119,7 @@ def _config(base: Path, loaded: dict[str, Any]) -> Config:
         workers=serve["workers"],
         threads=serve["threads"],
         polls=serve["polls"],
+        sync_seconds=loaded["sync"]["seconds"],
     )
 
 
@@ -123,3 +137,11 @@ def first_mistake(messages: dict[Any, Any], prefix: str = "") -> tuple[str, str]
     if isinstance(found, dict):
         return first_mistake(found, f"{prefix}/{name}")
     return f"{prefix}/{name}", str(found[0] if isinstance(found, list) else found)
+
+
+def hosts_node(path: Path) -> bool:
+    """Whether a `hub.toml` is a node's, rather than only that of offices of cities that host none.
+
+    Raises: Problem as `read_config`.
+    """
+    return "name" in _document(path)

@@ -1,57 +1,150 @@
-"""What the clock asks of a node (APScheduler): forgetting what is due, and nonces that are stale.
+"""What the clock asks (APScheduler), in a process of its own: `hub jobs`, which `hub run` keeps beside the web workers.
 
-Every job may run twice or be missed without harm: each takes what is due when it runs.
+1. Every job may run twice or be missed without harm: each takes what is due when it runs.
+2. On several hosts one process works: it holds a lease in the database, and the others stand by. The memory of the
+   newest checkpoint alone is every host's own.
+3. What fails is told in a log line, and comes again.
 """
 
 from __future__ import annotations
 
+import os
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import Final
 
 import structlog
-from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.schedulers.blocking import BlockingScheduler
 
+from hub.clock import rfc3339, utc_now
 from hub.errors import Problem
+from hub.federation.neighbourhood import Neighbourhood, this_process
+from hub.federation.watch import Watch
 from hub.node import Node
+from hub.offices import runs
+from hub.offices.settings import OfficeSettings
+from hub.store import Job
 
 FORGET_SECONDS: Final = 60
 REMEMBER_SECONDS: Final = 5
 PRUNE_SECONDS: Final = 60
 FORGET_AT_ONCE: Final = 500
+LEASE: Final = "jobs"
+LEASE_SECONDS: Final = 15
+RENEW_SECONDS: Final = 3
 logger = structlog.get_logger(__name__)
 
 
-def schedule(node: Node) -> BackgroundScheduler:
-    """The scheduler with a node's jobs, not started."""
-    scheduler = BackgroundScheduler(
-        timezone="Asia/Shanghai",
-        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-    )
-    scheduler.add_job(lambda: forget(node), "interval", seconds=FORGET_SECONDS, jitter=10, id="forget")
-    scheduler.add_job(lambda: prune(node), "interval", seconds=PRUNE_SECONDS, jitter=10, id="prune")
-    scheduler.add_job(lambda: remember(node), "interval", seconds=REMEMBER_SECONDS, id="remember")
+class Lease:
+    """Whether this process is the one that works; asked for again every few seconds."""
+
+    def __init__(self, node: Node, holder: str) -> None:
+        self._node = node
+        self._holder = holder
+        self.held = False
+
+    def renew(self) -> None:
+        """Take or prolong the lease. Raises: Problem `busy` where the database does not answer: then it is not held."""
+        now = self._node.clock()
+        until = rfc3339(now + timedelta(seconds=LEASE_SECONDS))
+        before, self.held = self.held, False
+        job = Job(lambda transaction: transaction.neighbours.lease(LEASE, self._holder, rfc3339(now), until))
+        self.held = self._node.store.write(job).result
+        if self.held != before:
+            logger.info("lease", held=self.held)
+
+    def release(self) -> None:
+        """Let another process work at once."""
+        if self.held:
+            self.held = False
+            self._node.store.write(
+                Job(lambda transaction: transaction.neighbours.release(LEASE, self._holder))
+            )
+
+
+def run_node(node: Node, offices: Sequence[OfficeSettings]) -> None:
+    """Work by the clock for a node, and for the offices beside it, until a signal ends it."""
+    holder = this_process(os.getpid(), secrets.token_hex(4))
+    lease = Lease(node, holder)
+    neighbourhood = Neighbourhood(node, holder)
+    watch = Watch(node, neighbourhood, lambda: lease.held)
+    scheduler = schedule(node, lease, watch)
+    runs.add_jobs(scheduler, offices, os.environ, node.clock, lambda: lease.held)
+    try:
+        scheduler.start()
+    except (KeyboardInterrupt, SystemExit):
+        scheduler.shutdown(wait=False)
+    finally:
+        watch.close()
+        with _told("lease"):
+            lease.release()
+        neighbourhood.close()
+        node.close()
+
+
+def schedule(node: Node, lease: Lease, watch: Watch) -> BlockingScheduler:
+    """The scheduler with a node's own jobs, not started."""
+    scheduler = _scheduler()
+
+    def every(seconds: float, name: str, work: Callable[[], None], *, alone: bool = True) -> None:
+        def job() -> None:
+            if lease.held or not alone:
+                with _told(name):
+                    work()
+
+        scheduler.add_job(job, "interval", seconds=seconds, id=name, next_run_time=node.clock())
+
+    every(RENEW_SECONDS, "lease", lease.renew, alone=False)
+    every(REMEMBER_SECONDS, "remember", lambda: remember(node), alone=False)
+    every(FORGET_SECONDS, "forget", lambda: forget(node))
+    every(PRUNE_SECONDS, "prune", lambda: prune(node))
+    every(node.config.sync_seconds, "peers", watch.tick)
     return scheduler
+
+
+def run_offices(offices: Sequence[OfficeSettings]) -> None:
+    """Work by the clock for offices of cities that host no node, until a signal ends it."""
+    scheduler = _scheduler()
+    runs.add_jobs(scheduler, offices, os.environ, utc_now, lambda: True)
+    try:
+        scheduler.start()
+    except (KeyboardInterrupt, SystemExit):
+        scheduler.shutdown(wait=False)
 
 
 def forget(node: Node) -> None:
     """Erase every record whose time is over."""
-    try:
+    with _told("forget"):
         while node.exchange.forget(node.clock(), FORGET_AT_ONCE) == FORGET_AT_ONCE:
             pass
-    except Problem as problem:
-        logger.error("job_failed", job="forget", code=str(problem.code), detail=problem.detail)
 
 
 def prune(node: Node) -> None:
     """Drop nonces that no request can use any more."""
-    try:
+    with _told("prune"):
         node.exchange.prune(node.clock())
-    except Problem as problem:
-        logger.error("job_failed", job="prune", code=str(problem.code), detail=problem.detail)
 
 
 def remember(node: Node) -> None:
     """Keep the newest checkpoint outside the database."""
-    try:
+    with _told("remember"):
         node.remember()
-    except (Problem, OSError) as error:
-        logger.error("job_failed", job="remember", error=type(error).__name__)
+
+
+def _scheduler() -> BlockingScheduler:
+    return BlockingScheduler(
+        timezone=runs.ZONE, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+    )
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """What fails is a log line."""
+    try:
+        yield
+    except Problem as problem:
+        logger.error("job_failed", job=name, code=str(problem.code), detail=problem.detail)
+    except OSError as error:
+        logger.error("job_failed", job=name, error=type(error).__name__)

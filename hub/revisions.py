@@ -23,9 +23,23 @@ def check_revision(transaction: Transaction, record: Record) -> None:
         raise Problem(Code.CONFLICT, "this id and revision are held with other bytes", where="/revision")
     if record.revision == 1:
         return
-    before = own.get(record.revision - 1)
-    if before is None:
+    if own.get(record.revision - 1) is None:
         raise Problem(Code.WRONG_REVISION, "the revision before this one is not held", where="/revision")
+    _check_before(transaction, record, own[record.revision - 1])
+
+
+def check_kept(transaction: Transaction, record: Record) -> None:
+    """The same for a record that a peer accepted, as far as its revisions are held here: some were for others only."""
+    held = transaction.held(record.id)
+    own = {revision: each for (sender, revision), each in held.items() if sender == record.sender}
+    if record.revision in own:
+        raise Problem(Code.CONFLICT, "this id and revision are held with other bytes", where="/revision")
+    before = own.get(record.revision - 1)
+    if before is not None:
+        _check_before(transaction, record, before)
+
+
+def _check_before(transaction: Transaction, record: Record, before: Held) -> None:
     if before.digest != record.previous:
         raise Problem(Code.WRONG_REVISION, "not the digest of the revision before", where="/previous")
     if before.kind != record.kind:

@@ -10,8 +10,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -30,10 +33,11 @@ LOOK_EVERY_SECONDS: Final = 0.1
 CONNECTIONS: Final = 4096
 """How many a worker holds open at a time."""
 HEADER_MILLISECONDS: Final = 10_000
+START_AGAIN_SECONDS: Final = 5
 
 
-def serve(path: Path, config: Config) -> None:
-    """Serve the node configured at `path` until a signal ends it.
+def serve(path: Path, config: Config, beside: Sequence[str] = ()) -> None:
+    """Serve the node configured at `path` until a signal ends it, and keep `hub` with the arguments `beside` running.
 
     Raises: Problem, before anything listens, for what keeps the node from being opened.
     """
@@ -50,7 +54,16 @@ def serve(path: Path, config: Config) -> None:
         raise Problem(Code(refused[0]), refused[1], where=refused[2])
     _emptied(config.state / "workers")
     os.environ[SUPERVISOR_VARIABLE] = str(os.getpid())
+    if beside:
+        threading.Thread(target=_keep_running, args=(tuple(beside),), name="beside", daemon=True).start()
     server("hub.worker:worker", config.host, config.port, config.workers, config.threads).serve()
+
+
+def _keep_running(arguments: tuple[str, ...]) -> None:
+    """Run `hub` with these arguments, again whenever it ends; it ends of itself when this process does."""
+    while True:
+        subprocess.run([sys.executable, "-m", "hub", *arguments], check=False)  # noqa: S603 (our own program)
+        time.sleep(START_AGAIN_SECONDS)
 
 
 def server(target: str, host: str, port: int, workers: int, threads: int) -> MPServer:

@@ -1,4 +1,4 @@
-"""What each of Granian's workers loads: one node, its web application, and its clock."""
+"""What each of Granian's workers loads: one node and its web application."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from flask import Flask
 
 from hub.config import read_config
 from hub.diagnostics import configure_logging
-from hub.jobs import schedule
 from hub.node import Node
 from hub.serving import CONFIG_VARIABLE, end_with_supervisor
 from hub.web import metrics
@@ -46,7 +45,6 @@ def worker() -> Flask:
     sys.setswitchinterval(SWITCH_SECONDS)
     metrics.reserve()
     node = Node(read_config(Path(os.environ[CONFIG_VARIABLE])))
-    schedule(node).start()
     application = create_application(node)
     threading.Thread(target=_announce, args=(node,), name="announcing", daemon=True).start()
     # What is here now stays for good: the collector need not look through it again at every turn.

@@ -39,8 +39,12 @@ def message_schemas() -> Json:
         "description": "JWS in compact serialisation; its payload is one of the record schemas.",
     }
     entry: Json = {**text, "description": "The exact text of the log entry, to be hashed as it is."}
-    item = _object({"index": index, "entry": entry, "record": jws})
     held = _object({"index": index, "entry": entry, "record": {**jws, "type": ["string", "null"]}})
+    gone: Json = {
+        **_object({"index": index, "entry": entry}),
+        "description": "To nodes alone, where `record` is null: the entry that says that the record was erased.",
+    }
+    item = _object(held["properties"], {"erased": gone})
     when: Json = {**time, "type": ["string", "null"]}
     return {
         "Push": _object(

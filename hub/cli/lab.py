@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
+from typing import Any, Final
 
 import click
 
+from adapters.cities import DIALECTS
 from hub.cli.faults import Situation, facing
 from hub.cli.options import FOLDER, partners
-from hub.cli.output import Column, Output, city_name, city_names, json_option, listing, pass_output, tick
-from hub.cli.titles import TITLE_MEMBERS, titled
+from hub.cli.output import Column, Output, city_name, city_names, json_option, pass_output
 from hub.cli.words import Group, option
 from hub.clock import utc_now
+from hub.diagnostics import configure_logging
 from hub.lab import demonstration, running
 from hub.lab.building import Lab, build
 from hub.lab.running import RunningLab
-from hub.translation import _, language, mark
-from schemas.labels import label
+from hub.translation import _, mark
 
 CITIES = "610800,150600,141100"
 NODES = 1
+DEMO_NODES = 3
 
 
 @click.group(cls=Group, help=mark("Run a laboratory of nodes on this machine."))
@@ -64,13 +68,6 @@ _folder = option("--dir", "folder", type=FOLDER, required=True, help=mark("Folde
 @pass_output
 def start(output: Output, folder: Path, nodes: int, cities: tuple[str, ...], database: str | None) -> None:
     planned = _planned(folder, cities, nodes, database)
-    if len(planned.nodes) > 1:
-        output.warn(
-            _(
-                "Nodes do not exchange with each other yet: each takes records of its own cities, and what is for a "
-                "city of another node is fetched from the sender's node. Nor do they witness each other's logs yet."
-            )
-        )
     with _until_signalled(), facing(Situation.RUNNING), RunningLab(folder, planned) as up:
         _describe(output, folder, up.lab)
         up.keep_up(lambda name: output.warn(_("Node {name} ended and is started again.").format(name=name)))
@@ -94,13 +91,14 @@ def stop(output: Output, folder: Path) -> None:
 @json_option
 @pass_output
 def demo(output: Output, folder: Path, once: bool) -> None:
-    planned = _planned(folder, demonstration.CITIES, NODES, None)
+    configure_logging(logging.ERROR)
+    planned = _planned(folder, tuple(DIALECTS), DEMO_NODES, None)
     complete = False
     with _until_signalled(), facing(Situation.RUNNING), RunningLab(folder, planned) as up:
-        with output.progress(_("Fetching")) as advance:
-            lines = demonstration.demonstrate(up.lab, folder, utc_now(), advance)
-        complete = all(line.complete for line in lines)
-        _show(output, lines)
+        with output.progress(_("Answered")) as advance:
+            shown = demonstration.demonstrate(up.lab, folder, utc_now(), advance)
+        complete = shown.complete
+        _show(output, folder, shown)
         if not once:
             if not output.as_json:
                 output.say("")
@@ -122,41 +120,40 @@ def _planned(folder: Path, cities: Sequence[str], nodes: int, database: str | No
         return planned
 
 
-def _show(output: Output, lines: list[demonstration.Shown]) -> None:
-    output.table(
-        "records",
-        [
-            Column("index", mark("Index")),
-            Column("kind", mark("Kind"), lambda kind: label("kind", kind, language())),
-            Column("title", mark("About"), wide=True),
-            Column("from", mark("From"), city_name),
-            Column("to", mark("To"), city_names, wide=True),
-            Column("sealed", mark("Sealed"), lambda sealed: tick(True) if sealed else ""),
-            Column("verified", mark("Verified"), _each, wide=True),
-            Column("acknowledged", mark("Acknowledged"), _each, wide=True),
-        ],
-        [
-            {
-                "index": line.index,
-                "id": line.id,
-                "revision": line.revision,
-                "kind": line.kind,
-                "title": line.title if output.as_json else _title(line),
-                "from": line.sender,
-                "to": list(line.recipients),
-                "sealed": line.sealed,
-                "verified": line.verified,
-                "acknowledged": line.acknowledged,
-            }
-            for line in lines
-        ],
-    )
+def _show(output: Output, folder: Path, shown: demonstration.Demonstration) -> None:
+    """A line for each city, and what did not come through; as JSON every record, too."""
+    cities = [{**asdict(each), **_verified(each.city, shown.records)} for each in shown.cities]
+    if output.as_json:
+        output.json({"cities": cities, "records": [asdict(record) for record in shown.records]})
+        return
+    output.table("cities", _CITIES, cities)
+    for record in shown.records:
+        if not record.complete:
+            said = _("Did not come through: {id}, from {sender}")
+            output.say("✗ " + said.format(id=record.id, sender=city_name(record.sender)), style="red")
+    output.say("")
+    said = _("{count} records; what each office exported and got: {folder}")
+    output.say(said.format(count=len(shown.records), folder=folder / "offices"))
 
 
-def _title(line: demonstration.Shown) -> str:
-    """What a record is about; in words, where that is a code."""
-    first = TITLE_MEMBERS[line.kind][0]
-    return titled(line.kind, first, line.title)
+_CITIES: Final = (
+    Column("city", mark("City"), city_name),
+    Column("files", mark("Exports"), lambda files: ", ".join(dict.fromkeys(files)), wide=True),
+    Column("rows", mark("Rows")),
+    Column("sent", mark("Sent")),
+    Column("quarantined", mark("Quarantined")),
+    Column("arrived", mark("Arrived")),
+    Column("verified", mark("Verified")),
+    Column("acknowledged", mark("Acknowledged")),
+)
+
+
+def _verified(city: str, records: Sequence[demonstration.Shown]) -> dict[str, Any]:
+    """How much of what came for a city was verified, and of what it sent was acknowledged, of how much."""
+    came = [record.verified[city] for record in records if city in record.verified]
+    went = [record for record in records if record.sender == city]
+    told = sum(set(record.acknowledged) == set(record.recipients) for record in went)
+    return {"verified": f"{sum(came)}/{len(came)}", "acknowledged": f"{told}/{len(went)}"}
 
 
 def _program() -> str:
@@ -169,15 +166,6 @@ def _program() -> str:
         return str(here.absolute().relative_to(Path.cwd()))
     except ValueError:
         return str(here.absolute())
-
-
-def _each(of_city: Mapping[str, bool | str]) -> str:
-    """What each recipient found: a tick, or its outcome."""
-    shown = {
-        city: tick(found) if isinstance(found, bool) else label("outcome", found, language())
-        for city, found in of_city.items()
-    }
-    return listing(f"{city} {found}" for city, found in shown.items())
 
 
 @contextmanager

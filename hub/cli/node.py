@@ -1,10 +1,11 @@
-"""`hub init` and `hub serve`: a node's folder, and the node."""
+"""`hub init`, `hub run`, `hub serve`, `hub jobs`: a node's folder, its web, and its clock."""
 
 from __future__ import annotations
 
 import os
 import secrets
 import tempfile
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -16,9 +17,12 @@ from hub.cli.options import FOLDER, PRESENT_FILE
 from hub.cli.output import Output, json_option, pass_output
 from hub.cli.words import command, option
 from hub.clock import utc_now
-from hub.config import read_config
+from hub.config import hosts_node, read_config
+from hub.diagnostics import configure_logging
 from hub.errors import Code, Problem
 from hub.log.note import COSIGNATURE, ED25519, VerifierKey
+from hub.offices.settings import read_offices, scheduled
+from hub.serving import end_with_supervisor
 from hub.serving import serve as serve_node
 from hub.translation import _, mark
 from keys.files import read_passphrase, write_private
@@ -98,21 +102,74 @@ def init(
     output.json(listed)
     output.say(
         _(
-            "Then put the signed trust repository into {trust} and run: hub serve --config {config}. "
+            "Then put the signed trust repository into {trust} and run: hub run --config {config}. "
             "Keep a copy of keys and passphrase where the node's machine cannot reach it."
         ).format(trust=folder / "trust", config=config)
     )
 
 
-@command(help=mark("Serve a node until a signal ends it."))
-@option(
+_config = option(
     "--config", type=PRESENT_FILE, default=CONFIG, show_default=True, help=mark("Configuration of the node.")
 )
+
+
+@command(
+    name="run",
+    help=mark(
+        "Run a node until a signal ends it: its web workers, and beside them what the clock asks for."
+        "\n\nThat is `hub serve` and `hub jobs` together."
+    ),
+)
+@_config
+def run(config: Path) -> None:
+    _serve(config, ("jobs", "--config", str(config.resolve())))
+
+
+@command(
+    help=mark("Serve a node's web alone until a signal ends it; `hub jobs` does what the clock asks for.")
+)
+@_config
 def serve(config: Path) -> None:
+    _serve(config, ())
+
+
+def _serve(config: Path, beside: Sequence[str]) -> None:
     with facing(Situation.CONFIG):
         read = read_config(config)
+        read_offices(config)
     with facing(Situation.STARTING):
-        serve_node(config, read)
+        serve_node(config, read, beside)
+
+
+@command(
+    help=mark(
+        "Do what the clock asks for, until a signal ends it: fetch from peers, have the log witnessed, forget what is "
+        "due, work off offices."
+        "\n\nOn several hosts one process works and the others stand by. A city that hosts no node runs this alone."
+    )
+)
+@_config
+def jobs(config: Path) -> None:
+    # Loaded only where they are needed: the web's supervisor does without.
+    from hub import jobs as clockwork  # noqa: PLC0415
+    from hub.node import Node  # noqa: PLC0415
+
+    end_with_supervisor()
+    configure_logging()
+    with facing(Situation.CONFIG):
+        offices = read_offices(config)
+        own = hosts_node(config)
+        if not own and not scheduled(offices):
+            raise Problem(
+                Code.INVALID, f"{config}: no node, and no source and no sink has a schedule (every, cron)"
+            )
+        read = read_config(config) if own else None
+    if read is None:
+        clockwork.run_offices(offices)
+        return
+    with facing(Situation.STARTING):
+        node = Node(read)
+    clockwork.run_node(node, offices)
 
 
 _EXPLAINED: Final = {

@@ -5,6 +5,7 @@ DIR/ceremony/            the keys that signed it
 DIR/keys/                a key for each city's system and sealing, and for each auditor, all unencrypted
 DIR/nodes/<name>/        hub.toml, encrypted keys with their passphrase file, database
 DIR/clients/<name>.toml  a client's profile for each system and auditor
+DIR/offices/<city>/      `export`, where a city's systems lay their exports, and `import`, where arrivals are written
 DIR/lab.json             what outside clients need to know (written once the nodes are up)
 """
 
@@ -34,6 +35,9 @@ AUDITOR: Final = "lab.audit"
 CEREMONY_KEYS: Final = 3
 CEREMONY_THRESHOLD: Final = 2
 DESCRIPTION: Final = "lab.json"
+SYNC_SECONDS: Final = 1
+EXPORT: Final = "export"
+IMPORT: Final = "import"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,11 @@ class Lab:
         return cls(**{**held, "nodes": [LabNode(**node) for node in held["nodes"]]})
 
 
+def office_folder(folder: Path, city: str) -> Path:
+    """The folder of a city's office in a lab's."""
+    return folder / "offices" / city
+
+
 def build(folder: Path, cities: Sequence[str], nodes: int, database: str | None, now: datetime) -> Lab:
     """Make a lab in `folder`, which must be empty or absent; nothing is started.
 
@@ -82,7 +91,7 @@ def build(folder: Path, cities: Sequence[str], nodes: int, database: str | None,
         parse_url(database)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = folder.resolve()
-    return _Builder(folder, database, now).build(list(cities), nodes)
+    return _Builder(folder, cities, database, now).build(nodes)
 
 
 def _check(cities: Sequence[str], nodes: int) -> None:
@@ -97,14 +106,16 @@ def _check(cities: Sequence[str], nodes: int) -> None:
 
 
 class _Builder:
-    def __init__(self, folder: Path, database: str | None, now: datetime) -> None:
+    def __init__(self, folder: Path, cities: Sequence[str], database: str | None, now: datetime) -> None:
         self._folder = folder
+        self._cities = list(cities)
         self._database = database
         self._now = now
         self._not_before = now - timedelta(days=366)
         self._not_after = now + timedelta(days=3 * 366)
 
-    def build(self, cities: list[str], nodes: int) -> Lab:
+    def build(self, nodes: int) -> Lab:
+        cities = self._cities
         hosts = [cities[place::nodes] for place in range(nodes)]
         names = {city: f"{hosted[0]}.exchange" for hosted in hosts for city in hosted}
         systems, seals, listed_cities = [], [], []
@@ -162,6 +173,9 @@ class _Builder:
         made = {use: generate_signing() for use in ("node", "log", "witness")}
         for use, key in made.items():
             write_private(home / "keys" / f"{use}.pem", key, passphrase.encode())
+        for city in cities:
+            for place in (EXPORT, IMPORT):
+                (office_folder(self._folder, city) / place).mkdir(parents=True, mode=0o700)
         url = f"http://127.0.0.1:{free_port()}"
         log = VerifierKey(name, ED25519, made["log"].public)
         witness = VerifierKey(name, COSIGNATURE, made["witness"].public)
@@ -169,7 +183,8 @@ class _Builder:
             f'name = "{name}"\nurl = "{url}"\nlisten = "{url.removeprefix("http://")}"\n'
             f'database = "{self._database_of(name, log)}"\ntrust = "../../trust"\nstate = "state"\n\n'
             '[keys]\nnode = "keys/node.pem"\nlog = "keys/log.pem"\nwitness = "keys/witness.pem"\n'
-            'passphrase_file = "keys/passphrase"\n'
+            f'passphrase_file = "keys/passphrase"\n\n[sync]\nseconds = {SYNC_SECONDS}\n'
+            + "".join(map(self._office, cities))
         )
         node = LabNode(
             name, url, cities, 0, str(log), str(witness), made["node"].kid, made["node"].public.pem()
@@ -182,6 +197,18 @@ class _Builder:
             "witness": str(witness),
         }
         return node, listed
+
+    def _office(self, city: str) -> str:
+        """A city's adapter: what it reads, what it writes; rows that name nobody go to the first other city."""
+        other = next(code for code in self._cities if code != city)
+        return (
+            f'\n[[adapters]]\ncity = "{city}"\nprofile = "../../clients/{city}-{SYSTEM}.toml"\n'
+            f'seal_key = "../../keys/{city}-seal.pem"\nagreement = "{self._common_agreement}"\nto = ["{other}"]\n'
+            f'\n  [[adapters.in]]\n  name = "{EXPORT}"\n  url = "../../offices/{city}/{EXPORT}"\n  settle = 0\n'
+            '  # every = "1m"\n'
+            f'\n  [[adapters.out]]\n  name = "{IMPORT}"\n  url = "../../offices/{city}/{IMPORT}"\n'
+            '  # every = "1m"\n'
+        )
 
     def _database_of(self, name: str, log: VerifierKey) -> str:
         """SQLite beside the node; on PostgreSQL a schema of its own, so that labs can share a database."""
@@ -207,6 +234,11 @@ class _Builder:
             "revoked_at": None,
         }
 
+    @property
+    def _common_agreement(self) -> str:
+        """The agreement to which all cities are parties."""
+        return f"all-{self._now.astimezone(LOCAL_TIME).year}"
+
     def _agreements(self, cities: list[str]) -> list[dict[str, Any]]:
         local = self._now.astimezone(LOCAL_TIME)
         year = local.year
@@ -222,7 +254,7 @@ class _Builder:
         kinds = sorted({name for name, _ in KINDS})
         return [
             {
-                "id": f"all-{year}",
+                "id": self._common_agreement,
                 "title": "全体城市协作协议（实验）",
                 "parties": cities,
                 "kinds": kinds,

@@ -120,7 +120,7 @@ class RunningLab:
         _make_schema(read_config(config).database)
         with (home / "node.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(  # noqa: S603 - our own command, no shell
-                [sys.executable, "-m", "hub", "serve", "--config", str(config)],
+                [sys.executable, "-m", "hub", "run", "--config", str(config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

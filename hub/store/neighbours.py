@@ -7,14 +7,15 @@ Bound to a connection: questions are asked of a reader's (`Store.ask`), changes 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Row, delete, insert, select
 
+from hub.errors import Code, Problem
 from hub.log.tree import CompactRange
-from hub.store.tables import cosignatures, evidence, leases, peers, witnessed
+from hub.store.tables import cosignatures, evidence, lanes, leases, peers, witnessed
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class PeerState:
 
     `frontier` is the compact range of the folded log and `checkpoint` the note that it was held against, empty at
     the beginning; `after` is the index of the last record that was fetched, and `numbers` the last number of each
-    stream. `problem` says in words why the last `failures` rounds failed. `cut_at` is set while nothing is taken.
+    stream, `seen_at` the newest time that its entries named. `problem` says in words why the last `failures` rounds
+    failed. `cut_at` is set while nothing is taken.
     """
 
     name: str
@@ -107,6 +109,38 @@ class Neighbours:
             )
         )
 
+    def expect(self, state: PeerState) -> None:
+        """Make sure that a peer is still where `state`, which goes on from there, has it.
+
+        Raises: Problem `not-allowed` where the peer was cut off since, `busy` where another has gone on with it.
+        """
+        held = self.peer(state.name)
+        if held.cut_at is not None:
+            raise Problem(Code.NOT_ALLOWED, f"{state.name} was cut off meanwhile")
+        if held.after != state.after or held.frontier.size > state.frontier.size:
+            raise Problem(Code.BUSY, f"another process has gone on with {state.name}", retry_after=5)
+
+    def fail(self, name: str, said: str, at: str) -> int:
+        """Remember a round that failed, and why; how many did in a row. What is said of one that is cut off stays."""
+        held = self.peer(name)
+        if held.cut_at is None:
+            held = replace(held, failures=held.failures + 1, problem=said, tried_at=at)
+            self.put_peer(held)
+        return held.failures
+
+    def lane(self, name: str) -> str | None:
+        """The newest checkpoint under which an alert of a peer was taken ahead of its log."""
+        return self._connection.execute(select(lanes.c.checkpoint).where(lanes.c.name == name)).scalar()
+
+    def put_lane(self, name: str, checkpoint: str) -> None:
+        """Remember such a checkpoint."""
+        self._connection.execute(delete(lanes).where(lanes.c.name == name))
+        self._connection.execute(insert(lanes).values(name=name, checkpoint=checkpoint))
+
+    def drop_lane(self, name: str, checkpoint: str) -> None:
+        """Forget such a checkpoint, where it still is the newest."""
+        self._connection.execute(delete(lanes).where(lanes.c.name == name, lanes.c.checkpoint == checkpoint))
+
     # -- witnessing ----------------------------------------------------------------------------------
 
     def witnessed(self, origin: str) -> Witnessed | None:
@@ -171,6 +205,10 @@ class Neighbours:
             Accusation(row.number, row.origin, row.kind, row.document, row.at, row.idx)
             for row in self._connection.execute(wanted)
         ]
+
+    def cut(self, name: str, at: str, why: str) -> None:
+        """Take nothing from a peer from now on."""
+        self.put_peer(replace(self.peer(name), cut_at=at, problem=why, tried_at=at))
 
     # -- leases --------------------------------------------------------------------------------------
 

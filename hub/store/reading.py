@@ -22,7 +22,10 @@ from schemas import limits
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a pull asks for: records addressed to `cities` after index `after`, narrowed by the filters."""
+    """What a pull asks for: records addressed to `cities` after index `after`, narrowed by the filters.
+
+    With `emptied` records that were erased are among them, without their bytes, and none is left out unsaid.
+    """
 
     cities: frozenset[str]
     after: int = -1
@@ -30,23 +33,32 @@ class Selection:
     kind: str | None = None
     sender: str | None = None
     marking: str | None = None
+    emptied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A record as it is pulled: where its entry stands, the entry's exact text, and the JWS."""
+    """A record as it is pulled: where its entry stands, the entry's exact text, and the JWS.
+
+    One that was erased has none, but the place and text of the entry that says so (`erased`).
+    """
 
     index: int
     entry: str
-    jws: str
+    jws: str | None
+    erased: tuple[int, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page in log order; `more` if the selection goes on after its last item."""
+    """A page in log order; `more` if the selection goes on after its last item.
+
+    `due` where it ends before a record whose time is over and which nobody has erased yet.
+    """
 
     items: list[Item]
     more: bool
+    due: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +101,18 @@ def head(connection: Connection) -> Head:
 def page(connection: Connection, selection: Selection, at: str) -> Page:
     """One page, as of the time `at` (RFC 3339). Ends early, with `more`, before it grows past `PAGE_BYTES`.
 
-    What is erased, or due to be, is passed over; a page is empty only at the end.
+    What is erased, or due to be, is passed over, unless the selection says otherwise; a page is empty only at the end,
+    or before what is due.
     """
+    found = _page(connection, selection, at)
+    gone = [item.index for item in found.items if item.jws is None]
+    if not gone:
+        return found
+    said = _erased(connection, gone)
+    return replace(found, items=[replace(item, erased=said.get(item.index)) for item in found.items])
+
+
+def _page(connection: Connection, selection: Selection, at: str) -> Page:
     reach = selection.limit
     while True:
         items: list[Item] = []
@@ -103,7 +125,12 @@ def page(connection: Connection, selection: Selection, at: str) -> Page:
                 if len(items) == selection.limit:
                     return Page(items, more=True)
                 rows, last = rows + 1, index
-                if jws is None or (forget_at is not None and forget_at <= at):
+                due = forget_at is not None and forget_at <= at
+                if due and selection.emptied:
+                    return Page(items, more=True, due=True)
+                if jws is None and selection.emptied:
+                    items.append(Item(index, entry, None))
+                if jws is None or due:
                     continue
                 weight += len(entry) + len(jws)
                 if items and weight > limits.PAGE_BYTES:
@@ -114,6 +141,16 @@ def page(connection: Connection, selection: Selection, at: str) -> Page:
             return Page(items, more)
         # A short page must not step over a long past in short steps.
         selection, reach = replace(selection, after=last), limits.PAGE_RECORDS
+
+
+def _erased(connection: Connection, indexes: Sequence[int]) -> dict[int, tuple[int, str]]:
+    """The entries that say that records were erased, by the records' own indexes."""
+    query = (
+        select(records.c.idx, entries.c.idx, entries.c.line)
+        .join(entries, entries.c.idx == records.c.erased_idx)
+        .where(records.c.idx.in_(list(indexes)))
+    )
+    return {index: (entry, line) for index, entry, line in connection.execute(query)}
 
 
 def _page_query(selection: Selection, limit: int) -> Select[int, str | None, str, str | None]:

@@ -60,7 +60,11 @@ MARK_FETCHED: Final = (
     )
     .values(fetched_at=bindparam("at"))
 )
-EMPTY_RECORD: Final = update(records).where(records.c.idx == bindparam("at")).values(jws=None, forget_at=None)
+EMPTY_RECORD: Final = (
+    update(records)
+    .where(records.c.idx == bindparam("at"))
+    .values(jws=None, forget_at=None, erased_idx=bindparam("by"))
+)
 DROP_ACKNOWLEDGEMENT: Final = delete(acknowledgements).where(
     acknowledgements.c.digest == bindparam("of"), acknowledgements.c.city == bindparam("by")
 )

@@ -1,9 +1,10 @@
 """What a node keeps.
 
 The log (`log_head`, `entries`, `tiles`) is append-only and holds no contents; `records` holds the signed
-bytes and can be emptied of them (`jws` NULL) without touching a proof. `deliveries` is one row for each
-recipient that this node knows of, in the order of the log; `streams` is the last number given to each
-recipient. Ids and digests are kept as bytes: half the size, and the index on random ids stays small.
+bytes and can be emptied of them (`jws` NULL, `erased_idx` the entry that says so) without touching a proof.
+`deliveries` is one row for each recipient that this node knows of, in the order of the log; `streams` is the
+last number given to each recipient. Ids and digests are kept as bytes: half the size, and the index on random
+ids stays small.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ records = Table(
     Column("sender", String(6), nullable=False),
     Column("forget_at", String(24), nullable=True),
     Column("jws", Text, nullable=True),
+    Column("erased_idx", BigInteger, nullable=True),
     Index("records_by_id", "id", "revision", "sender", unique=True),
     Index("records_by_forget_at", "forget_at"),
 )
@@ -195,8 +197,12 @@ office_quarantine = Table(
     Column("since", String(24), nullable=False),
     Column("run", BigInteger, nullable=False),
     Index("office_quarantine_by_content", "city", "source", "unit", "content", unique=True),
+    sqlite_autoincrement=True,
 )
-"""Rows that were not sent, and why. `kept` is the row, sealed to its own city; `mended` ones were sent since."""
+"""Rows that were not sent, and why. `kept` is the row, sealed to its own city; `mended` ones were sent since.
+
+A person names a row by `entry`: no number is given twice, even if the row that had it is gone.
+"""
 
 office_sinks = Table(
     "office_sinks",
@@ -231,6 +237,14 @@ peers = Table(
 newest time that an entry of its named. A peer that showed two histories is cut off at `cut_at`, until a person decides.
 """
 
+lanes = Table(
+    "lanes",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("checkpoint", Text, nullable=False),
+)
+"""The newest checkpoint of each peer under which an alert was taken ahead of its log: to be found in it later."""
+
 witnessed = Table(
     "witnessed",
     metadata,
@@ -263,13 +277,14 @@ evidence = Table(
     Column("at", String(24), nullable=False),
     Column("idx", BigInteger, nullable=False),
     Index("evidence_by_origin", "origin"),
+    sqlite_autoincrement=True,
 )
 """What convinces a third party that a log has two histories, with the entry that says so."""
 
 leases = Table(
     "leases",
     metadata,
-    Column("name", String(64), primary_key=True),
+    Column("name", String(80), primary_key=True),
     Column("holder", Text, nullable=False),
     Column("until", String(24), nullable=False),
 )

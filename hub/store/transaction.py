@@ -198,6 +198,7 @@ class Transaction:
                 arrival.sender,
                 arrival.forget_at,
                 arrival.jws,
+                None,
             )
         )
         for city, number in numbers.items():
@@ -234,9 +235,12 @@ class Transaction:
         """Remember that the entry at `index` names this version of a trust target."""
         self._trust_versions.append((file, version, digest, index))
 
-    def erase(self, index: int) -> None:
-        """Drop the signed bytes of the record at `index`; its entry, its proofs and its deliveries stay."""
-        self._connection.execute(statements.EMPTY_RECORD, {"at": index})
+    def erase(self, index: int, entry: int | None = None) -> None:
+        """Drop the signed bytes of the record at `index`; its entry, its proofs and its deliveries stay.
+
+        `entry` is the index of the entry that says so.
+        """
+        self._connection.execute(statements.EMPTY_RECORD, {"at": index, "by": entry})
 
     def due(self, at: str, limit: int) -> list[tuple[int, str]]:
         """(index, entry) of records that are to be forgotten by `at`, the oldest first."""

@@ -55,6 +55,8 @@ def test_every_decision_is_listed_and_says_what_was_given_up() -> None:
         ("README.zh.md", "README.md"),
         ("docs/zh/operations.md", "docs/operations.md"),
         ("docs/zh/audit.md", "docs/audit.md"),
+        ("docs/zh/adapters.md", "docs/adapters.md"),
+        ("docs/zh/trust.md", "docs/trust.md"),
     ],
 )
 def test_a_page_in_two_languages_has_the_same_parts_in_both(chinese: str, english: str) -> None:

@@ -9,6 +9,8 @@ import wire
 from partner import ORDOS, XINZHOU, YULIN, World, members_of
 
 from hub import jobs
+from hub.federation.neighbourhood import Neighbourhood
+from hub.federation.watch import Watch
 from hub.log.entry import Erased
 from hub.log.verifier import verify_record
 
@@ -111,6 +113,24 @@ def test_a_node_that_cannot_write_reports_the_job_and_goes_on(world: World) -> N
 
 
 def test_the_schedule_holds_every_job(world: World) -> None:
-    scheduler = jobs.schedule(world.node)
-    assert {job.id for job in scheduler.get_jobs()} == {"forget", "prune", "remember"}
+    neighbourhood = Neighbourhood(world.node, "this")
+    lease = jobs.Lease(world.node, "this")
+    scheduler = jobs.schedule(world.node, lease, Watch(world.node, neighbourhood, lambda: lease.held))
+    neighbourhood.close()
+    wanted = {"forget", "lease", "peers", "prune", "remember"}
+    assert {job.id for job in scheduler.get_jobs()} == wanted
+
+
+def test_of_two_processes_one_works_and_the_other_takes_over_when_it_is_gone(world: World) -> None:
+    first, second = jobs.Lease(world.node, "first"), jobs.Lease(world.node, "second")
+    first.renew()
+    second.renew()
+    assert (first.held, second.held) == (True, False)
+    world.clock.advance(seconds=jobs.LEASE_SECONDS + 1)
+    second.renew()
+    first.renew()
+    assert (first.held, second.held) == (False, True)
+    second.release()
+    first.renew()
+    assert first.held
     assert members_of(world.partner(YULIN).record())["from"] == YULIN

@@ -9,7 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from keeping import Letter, open_store, put, verify
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from hub.store import migrations
 from hub.store.engine import open_database
@@ -25,6 +25,15 @@ def test_migrated_tables_equal_the_declared_ones(database_url: str) -> None:
         for table in metadata.sorted_tables:
             found = inspect(connection).get_pk_constraint(table.name)["constrained_columns"]
             assert found == [column.name for column in table.primary_key.columns]
+        if connection.dialect.name == "sqlite":
+            counting = connection.scalars(
+                text("SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE '%AUTOINCREMENT%'")
+            )
+            assert sorted(counting) == [
+                table.name
+                for table in metadata.sorted_tables
+                if table.dialect_options["sqlite"]["autoincrement"]
+            ]
     database.close()
 
 

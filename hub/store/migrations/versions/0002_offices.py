@@ -61,6 +61,7 @@ def upgrade() -> None:
         sa.Column("mended", sa.Boolean, nullable=False),
         sa.Column("since", sa.String(24), nullable=False),
         sa.Column("run", sa.BigInteger, nullable=False),
+        sqlite_autoincrement=True,
     )
     op.create_index(
         "office_quarantine_by_content",

@@ -1,0 +1,267 @@
+"""`hub sync`, `hub peers`, `hub evidence`: a node's peers, asked and looked at; and what speaks against them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from hub.cli.faults import Situation, facing
+from hub.cli.options import FILE, PRESENT_FILE, PRESENT_FOLDER, read_bytes, write_whole
+from hub.cli.output import Column, Output, json_option, local, pass_output, problem_members
+from hub.cli.words import Group, argument, command, option
+from hub.clock import utc_now
+from hub.config import read_config
+from hub.diagnostics import configure_logging
+from hub.errors import Code, Problem
+from hub.federation import evidence as evidence_files
+from hub.federation.neighbourhood import Neighbourhood, this_process
+from hub.node import Node
+from hub.store.neighbours import PeerState
+from hub.translation import _, mark
+from keys.trust_repository import open_trust_once
+
+CONFIG = "hub.toml"
+EVIDENCE_BYTES = 1024 * 1024
+
+_config = option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=CONFIG,
+    show_default=True,
+    envvar="HUB_CONFIG",
+    help=mark("Configuration of the node (else HUB_CONFIG)."),
+)
+
+
+@contextmanager
+def _neighbourhood(config: Path) -> Iterator[tuple[Node, Neighbourhood]]:
+    """A node's peers, from a process of its own."""
+    configure_logging(logging.CRITICAL)
+    with facing(Situation.CONFIG):
+        read = read_config(config)
+    with facing(Situation.STARTING):
+        node = Node(read)
+    try:
+        neighbourhood = Neighbourhood(node, this_process(os.getpid(), secrets.token_hex(4)))
+        try:
+            with facing(Situation.PEER):
+                yield node, neighbourhood
+        finally:
+            neighbourhood.close()
+    finally:
+        node.close()
+
+
+@command(
+    help=mark(
+        "Fetch from peers now what is new, every record and their whole logs verified."
+        "\n\nThe clock does this by itself (`hub run`). Without PEER every peer is asked. Exit code 1 where one failed."
+    )
+)
+@argument("peer", required=False, metavar="[PEER]", help=mark("Name of a node in the trust list."))
+@_config
+@json_option
+@pass_output
+def sync(output: Output, peer: str | None, config: Path) -> None:
+    rows: list[dict[str, Any]] = []
+    with _neighbourhood(config) as (_node, neighbourhood):
+        names = neighbourhood.names() if peer is None else [peer]
+        for name in names:
+            with output.progress(name) as advance:
+                rows.append(_round(neighbourhood, name, advance))
+    output.table("rounds", _ROUNDS, rows)
+    if any(row["problem"] is not None for row in rows):
+        raise click.exceptions.Exit(1)
+
+
+def _round(neighbourhood: Neighbourhood, name: str, advance: Any) -> dict[str, Any]:
+    try:
+        report = neighbourhood.round(name, advance)
+    except Problem as problem:
+        if problem.code is Code.NOT_FOUND:
+            raise
+        return {
+            "peer": name,
+            "problem": problem_members(problem),
+            "said": f"{problem.code}: {problem.detail}",
+        }
+    return {
+        "peer": name,
+        "new": report.new,
+        "known": report.known,
+        "folded": report.folded,
+        "said": _("up to date"),
+        "problem": None,
+    }
+
+
+_ROUNDS = (
+    Column("peer", mark("Peer")),
+    Column("new", mark("New records")),
+    Column("known", mark("Already there")),
+    Column("folded", mark("Log entries verified")),
+    Column("said", mark("Outcome"), wide=True),
+)
+
+
+@click.group(
+    cls=Group,
+    invoke_without_command=True,
+    help=mark("The other nodes: how far they are known, and what is wrong."),
+)
+@_config
+@json_option
+@click.pass_context
+def peers(context: click.Context, config: Path) -> None:
+    if context.invoked_subcommand is not None:
+        return
+    output = context.ensure_object(Output)
+    with _neighbourhood(config) as (_node, neighbourhood):
+        states = neighbourhood.states()
+    output.table("peers", _PEERS, [_members(state) for state in states])
+
+
+_PEERS = (
+    Column("peer", mark("Peer")),
+    Column("state", mark("State")),
+    Column("log_entries", mark("Log entries verified")),
+    Column("done_at", mark("Up to date at"), local),
+    Column("failures", mark("Failures")),
+    Column("problem", mark("Problem"), wide=True),
+)
+
+
+def _members(state: PeerState) -> dict[str, Any]:
+    return {
+        "peer": state.name,
+        "state": _state(state),
+        "log_entries": state.frontier.size,
+        "after": state.after,
+        "done_at": state.done_at,
+        "tried_at": state.tried_at,
+        "failures": state.failures,
+        "problem": state.problem,
+        "cut_at": state.cut_at,
+    }
+
+
+def _state(state: PeerState) -> str:
+    if state.cut_at is not None:
+        return _("cut off")
+    if state.tried_at is None:
+        return _("not asked yet")
+    return _("failing") if state.failures else _("in order")
+
+
+@peers.command(
+    help=mark(
+        "Take from a peer again that was cut off. Only a person decides this: look at the evidence first."
+        "\n\nWith --anew its log is folded from its beginning, as another history than the one known."
+    )
+)
+@argument("peer", metavar="PEER", help=mark("Name of the peer."))
+@option("--anew", is_flag=True, help=mark("Forget the history that is known of it."))
+@_config
+@pass_output
+def readmit(output: Output, peer: str, anew: bool, config: Path) -> None:
+    with _neighbourhood(config) as (_node, neighbourhood):
+        neighbourhood.readmit(peer, anew=anew)
+    output.say(_("{peer} is taken from again.").format(peer=peer))
+
+
+@click.group(cls=Group, help=mark("What speaks against a log: kept, shown, and checked by anybody offline."))
+def evidence() -> None:
+    pass
+
+
+@evidence.command(name="show", help=mark("List what is kept, or write one file of it to be handed on."))
+@argument(
+    "number", required=False, type=click.IntRange(min=1), metavar="[NUMBER]", help=mark("Number in the list.")
+)
+@_config
+@option("-o", "--out", type=FILE, help=mark("File to write it to; standard output if none."))
+@json_option
+@pass_output
+def show_evidence(output: Output, number: int | None, config: Path, out: Path | None) -> None:
+    with _neighbourhood(config) as (node, _peers):
+        kept = node.store.ask(lambda neighbours: neighbours.accusations())
+    if number is None:
+        rows = [
+            {
+                "number": each.number,
+                "origin": each.origin,
+                "kind": each.kind,
+                "at": each.at,
+                "index": each.index,
+            }
+            for each in kept
+        ]
+        if not rows and not output.as_json:
+            output.say(_("Nothing speaks against any peer."), style="green")
+            return
+        output.table("evidence", _EVIDENCE, rows)
+        return
+    found = next((each for each in kept if each.number == number), None)
+    if found is None:
+        raise Problem(Code.NOT_FOUND, f"there is no evidence under {number}")
+    if out is not None:
+        write_whole(out, found.document)
+    else:
+        output.json(orjson.loads(found.document))
+
+
+_EVIDENCE = (
+    Column("number", mark("Number")),
+    Column("origin", mark("Log")),
+    Column("kind", mark("Kind")),
+    Column("at", mark("Seen at"), local),
+    Column("index", mark("Entry")),
+)
+
+
+@evidence.command(
+    name="verify",
+    help=mark(
+        "Check a file of evidence with nothing but the trust list. Exit code 1 where it proves nothing."
+    ),
+)
+@argument("file", type=PRESENT_FILE, metavar="FILE", help=mark("File of evidence."))
+@option("--trust", type=PRESENT_FOLDER, required=True, help=mark("Trust repository."))
+@json_option
+@pass_output
+def verify_evidence(output: Output, file: Path, trust: Path) -> None:
+    content = read_bytes(file, EVIDENCE_BYTES)
+    with facing(Situation.TRUST):
+        known = open_trust_once(trust, utc_now())
+    with facing(Situation.RECORD):
+        found = evidence_files.verify(content, known)
+    members = {
+        "origin": found.origin,
+        "kind": found.kind,
+        "proven": found.proven,
+        "sizes": [found.ours.size, found.theirs.size],
+        "roots": [found.ours.root.hex(), found.theirs.root.hex()],
+    }
+    if output.as_json:
+        output.json(members)
+    elif found.proven:
+        output.say(_("✓ Proven: {log} signed two histories.").format(log=found.origin), style="green")
+    else:
+        output.say(_("✗ Both checkpoints may be true: this proves nothing by itself."), style="yellow")
+    if not output.as_json:
+        output.lines(
+            [
+                (_("One checkpoint"), f"{found.ours.size}  {found.ours.root.hex()}"),
+                (_("The other"), f"{found.theirs.size}  {found.theirs.root.hex()}"),
+            ]
+        )
+    if not found.proven:
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,200 @@
+"""All peers of a node: who they are, whose turn it is, and what became of their rounds.
+
+1. Peers are the other nodes of the trust list in force; a new one is found by itself, one that is gone is left alone.
+2. Each has a state, a client and a back-off of its own: what one does wrong concerns no other.
+3. A round is held by one process at a time (a lease), whoever asks for it: the clock, or a person.
+4. Two histories cut a peer off. Nothing of it is taken until a person readmits it.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from hub.client import Client
+from hub.clock import rfc3339
+from hub.errors import Code, Problem
+from hub.federation import evidence
+from hub.federation.histories import TwoHistoriesError
+from hub.federation.lane import Lane
+from hub.federation.round import Round, RoundReport
+from hub.log.note import VerifierKey
+from hub.node import Node
+from hub.reception import Reception
+from hub.store import Job, Transaction
+from hub.store.neighbours import PeerState
+from keys.trust_list import Trust
+from schemas.limits import WAIT_SECONDS
+
+BACK_OFF_SECONDS: Final = 300
+"""The longest that a failing peer is left alone."""
+LEASE_SECONDS: Final = 30
+TRIES: Final = 2
+
+logger = structlog.get_logger(__name__)
+
+
+class Neighbourhood:
+    """The peers of `node`; `holder` names this process among those of the node; `connect` makes a peer's client."""
+
+    def __init__(
+        self, node: Node, holder: str, connect: Callable[[Trust, str], Client] | None = None
+    ) -> None:
+        self._node = node
+        self._holder = holder
+        self._connect = connect or self._dial
+        self._reception = Reception(node.config.name, node.store, node.trust)
+        self._clients: dict[tuple[str, str], tuple[Trust, Client]] = {}
+        self._lanes: dict[str, Lane] = {}
+        self._chance = random.Random()  # noqa: S311 (spreads retries, no secret)
+
+    def close(self) -> None:
+        """Let go of connections."""
+        for _, client in self._clients.values():
+            client.close()
+        self._reception.close()
+
+    def names(self) -> list[str]:
+        """The peers' names. Raises: Problem `busy` once the trust list has expired."""
+        return sorted(name for name in self._node.trust().nodes if name != self._node.config.name)
+
+    def states(self) -> list[PeerState]:
+        """What is known of each peer, those that were never asked included."""
+        known = {
+            state.name: state for state in self._node.store.ask(lambda neighbours: neighbours.all_peers())
+        }
+        return [known.pop(name, PeerState(name)) for name in self.names()] + list(known.values())
+
+    def is_due(self, state: PeerState) -> bool:
+        """Whether a peer is to be asked now: at once after a success, later and later after failures."""
+        if state.cut_at is not None:
+            return False
+        if not state.failures or state.tried_at is None:
+            return True
+        delay = min(BACK_OFF_SECONDS, 2.0 ** min(state.failures, 16)) * self._chance.uniform(0.5, 1.0)
+        return self._node.clock() >= datetime.fromisoformat(state.tried_at) + timedelta(seconds=delay)
+
+    def round(self, name: str, told: Callable[[int, int], None] = lambda _done, _size: None) -> RoundReport:
+        """One round with a peer; its failure is remembered.
+
+        Raises: Problem for what the peer does wrong or while it cannot be reached; `busy` while another process is at
+        work with it; `not-found` for one that the trust list has not.
+        """
+        client = self._client(name, "round")
+        log = VerifierKey.parse(client.node.log)
+        lease = f"peer {name}"
+
+        def progress(done: int, size: int) -> None:
+            self._lease(lease)
+            told(done, size)
+
+        self._lease(lease)
+        try:
+            with self._cutting(log):
+                asked = Round(name, log, client, self._node.store, self._reception, told=progress)
+                report = asked.run(self._node.clock)
+        except Problem as problem:
+            self._failed(name, problem)
+            raise
+        finally:
+            self._release(lease)
+        if report.new or report.folded:
+            logger.info("round", peer=name, new=report.new, known=report.known, folded=report.folded)
+        return report
+
+    def lane(self, name: str, wait: int = WAIT_SECONDS) -> int:
+        """Hold a peer's lane for alerts once; how many were new. Raises as `round`."""
+        client = self._client(name, "lane")
+        log = VerifierKey.parse(client.node.log)
+        lane = self._lanes.get(name)
+        if lane is None or lane.peer is not client:
+            lane = self._lanes[name] = Lane(name, log, client, self._node.store, self._reception)
+        with self._cutting(log):
+            new = lane.run(self._node.clock, wait)
+        if new:
+            logger.info("alerts", peer=name, new=new)
+        return new
+
+    def readmit(self, name: str, *, anew: bool) -> None:
+        """A person's decision: take from a peer that was cut off again.
+
+        With `anew` its log is folded from its beginning, as another history than the one known; records that are held
+        are not taken twice. Raises: Problem `not-found`.
+        """
+
+        def note(transaction: Transaction) -> None:
+            state, ahead = transaction.neighbours.peer(name), transaction.neighbours.lane(name)
+            if state.cut_at is None:
+                raise Problem(Code.NOT_FOUND, f"{name} is not cut off")
+            if anew:
+                state = PeerState(name, tried_at=state.tried_at)
+            state = replace(state, cut_at=None, problem=None, failures=0, done_at=None)
+            transaction.neighbours.put_peer(state)
+            if ahead is not None:
+                transaction.neighbours.drop_lane(name, ahead)
+
+        self._node.store.write(Job(note))
+        logger.warning("peer_readmitted", peer=name, anew=anew)
+
+    # -- inside --------------------------------------------------------------------------------------
+
+    def _client(self, name: str, use: str) -> Client:
+        trust = self._node.trust()
+        held = self._clients.get((name, use))
+        if held is not None and held[0] is trust:
+            return held[1]
+        if name not in trust.nodes or name == self._node.config.name:
+            raise Problem(Code.NOT_FOUND, f"the trust list has no peer named {name}")
+        client = self._connect(trust, name)
+        if held is not None:
+            held[1].close()
+        self._clients[name, use] = (trust, client)
+        return client
+
+    def _dial(self, trust: Trust, name: str) -> Client:
+        return Client(trust, name, self._node.key, clock=self._node.clock, tries=TRIES)
+
+    @contextmanager
+    def _cutting(self, log: VerifierKey) -> Iterator[None]:
+        """Cut off a peer that shows two histories, and say so."""
+        try:
+            yield
+        except TwoHistoriesError as error:
+            evidence.accuse(self._node.store, log, error.sight, self._node.clock())
+            logger.error("peer_cut_off", peer=log.name, kind=error.sight.kind)
+            raise Problem(
+                Code.CONFLICT,
+                f"{log.name} showed two histories ({error.sight.kind}); it is cut off: `hub evidence`",
+            ) from error
+
+    def _failed(self, name: str, problem: Problem) -> None:
+        said, at = f"{problem.code}: {problem.detail}", rfc3339(self._node.clock())
+        failures = self._node.store.write(
+            Job(lambda transaction: transaction.neighbours.fail(name, said, at))
+        ).result
+        logger.warning("round_failed", peer=name, code=str(problem.code), failures=failures)
+
+    def _lease(self, name: str) -> None:
+        """Take or prolong a lease. Raises: Problem `busy` where another process holds it."""
+        now = self._node.clock()
+        until = rfc3339(now + timedelta(seconds=LEASE_SECONDS))
+        job = Job(lambda transaction: transaction.neighbours.lease(name, self._holder, rfc3339(now), until))
+        if not self._node.store.write(job).result:
+            raise Problem(
+                Code.BUSY, f"another process is at work with {name.partition(' ')[2]}", retry_after=5
+            )
+
+    def _release(self, name: str) -> None:
+        self._node.store.write(Job(lambda transaction: transaction.neighbours.release(name, self._holder)))
+
+
+def this_process(pid: int, token: str) -> str:
+    """A name for a process among those of all hosts."""
+    return f"{socket.gethostname()}/{pid}/{token}"
