@@ -12,7 +12,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -23,14 +23,14 @@ from hub.errors import Problem
 from hub.federation.neighbourhood import Neighbourhood, this_process
 from hub.federation.watch import Watch
 from hub.node import Node
-from hub.offices import runs
-from hub.offices.settings import OfficeSettings
+from hub.offices.settings import OfficeSettings, scheduled
 from hub.store import Job
 
 FORGET_SECONDS: Final = 60
 REMEMBER_SECONDS: Final = 5
 PRUNE_SECONDS: Final = 60
 FORGET_AT_ONCE: Final = 500
+ZONE: Final = "Asia/Shanghai"
 LEASE: Final = "jobs"
 LEASE_SECONDS: Final = 15
 RENEW_SECONDS: Final = 3
@@ -71,7 +71,7 @@ def run_node(node: Node, offices: Sequence[OfficeSettings]) -> None:
     neighbourhood = Neighbourhood(node, holder)
     watch = Watch(node, neighbourhood, lambda: lease.held)
     scheduler = schedule(node, lease, watch)
-    runs.add_jobs(scheduler, offices, os.environ, node.clock, lambda: lease.held)
+    _add_offices(scheduler, offices, node.clock, lambda: lease.held)
     try:
         scheduler.start()
     except (KeyboardInterrupt, SystemExit):
@@ -107,7 +107,7 @@ def schedule(node: Node, lease: Lease, watch: Watch) -> BlockingScheduler:
 def run_offices(offices: Sequence[OfficeSettings]) -> None:
     """Work by the clock for offices of cities that host no node, until a signal ends it."""
     scheduler = _scheduler()
-    runs.add_jobs(scheduler, offices, os.environ, utc_now, lambda: True)
+    _add_offices(scheduler, offices, utc_now, lambda: True)
     try:
         scheduler.start()
     except (KeyboardInterrupt, SystemExit):
@@ -133,9 +133,23 @@ def remember(node: Node) -> None:
         node.remember()
 
 
+def _add_offices(
+    scheduler: BlockingScheduler,
+    offices: Sequence[OfficeSettings],
+    clock: Callable[[], datetime],
+    may: Callable[[], bool],
+) -> None:
+    if not scheduled(offices):
+        return
+    # Loaded only where it is needed: formats and places cost a process some thirty megabytes.
+    from hub.offices import runs  # noqa: PLC0415
+
+    runs.add_jobs(scheduler, offices, os.environ, clock, may)
+
+
 def _scheduler() -> BlockingScheduler:
     return BlockingScheduler(
-        timezone=runs.ZONE, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        timezone=ZONE, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
 
 

@@ -39,12 +39,19 @@ def message_schemas() -> Json:
         "description": "JWS in compact serialisation; its payload is one of the record schemas.",
     }
     entry: Json = {**text, "description": "The exact text of the log entry, to be hashed as it is."}
-    held = _object({"index": index, "entry": entry, "record": {**jws, "type": ["string", "null"]}})
+    item = _object({"index": index, "entry": entry, "record": jws})
     gone: Json = {
-        **_object({"index": index, "entry": entry}),
-        "description": "To nodes alone, where `record` is null: the entry that says that the record was erased.",
+        **_object(
+            {
+                "index": index,
+                "entry": entry,
+                "record": {"type": "null"},
+                "erased": _object({"index": index, "entry": entry}),
+            }
+        ),
+        "description": "To nodes alone: a record that was erased, and the entry that says so.",
     }
-    item = _object(held["properties"], {"erased": gone})
+    held = _object({"index": index, "entry": entry, "record": {**jws, "type": ["string", "null"]}})
     when: Json = {**time, "type": ["string", "null"]}
     return {
         "Push": _object(
@@ -87,7 +94,11 @@ def message_schemas() -> Json:
         ),
         "Page": _object(
             {
-                "items": {"type": "array", "items": item, "maxItems": limits.PAGE_RECORDS},
+                "items": {
+                    "type": "array",
+                    "items": {"anyOf": [item, gone]},
+                    "maxItems": limits.PAGE_RECORDS,
+                },
                 "next": {"type": "integer", "minimum": -1},
                 "more": {"type": "boolean"},
                 "checkpoint": text,

@@ -104,3 +104,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         connection.execute(text(f"CREATE SCHEMA {schema}"))
     engine.dispose()
     return url.update_query_dict({"options": f"-csearch_path={schema}"}).render_as_string(hide_password=False)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A test that changes a document is named by the place, not by the value.
+
+    The value may be a key that is made anew each time, and processes that share the tests must agree on names.
+    """
+    return argname if argname == "value" and isinstance(val, str) else None

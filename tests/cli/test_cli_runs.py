@@ -11,7 +11,6 @@ from conftest import Hub
 from town import ORDOS, YULIN, Desk, Town, a_town, a_town_lab, case, finding
 
 from hub.client import Client
-from hub.clock import utc_now
 
 __all__ = ["a_town", "a_town_lab"]
 
@@ -78,7 +77,8 @@ def test_a_node_that_is_away_is_told_with_what_to_do_and_sends_later(
     own.write_text(words + 'url = "http://127.0.0.1:9"\n', encoding="utf-8")
     right = desk.members["profile"]
     desk.set({"profile": f'"{own}"'})
-    monkeypatch.setattr(Client.__init__, "__kwdefaults__", {"clock": utc_now, "tries": 1})
+    kept = Client.__init__.__kwdefaults__ or {}
+    monkeypatch.setattr(Client.__init__, "__kwdefaults__", {**kept, "tries": 1})
     said = run(hub, desk, lang=lang)
     assert said.code == 1
     assert said.err.startswith("✗ ")

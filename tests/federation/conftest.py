@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from neighbours import Federation, build_lab, federation
 
 from hub.lab.building import Lab
+
+sys.path.append(str(Path(__file__).parents[1] / "store"))  # its faulty database serves here, too
 
 
 @pytest.fixture(scope="session")

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
+from alembic.config import Config as AlembicConfig
 from neighbours import Federation, Member
 from partner import ORDOS, YULIN, World
 
 from hub import jobs
 from hub.errors import Code
+from hub.log import entry as entries
 from hub.log.entry import Erased
+from hub.store import migrations
+from hub.store.engine import open_database
 
 
 @pytest.fixture(name="pair")
@@ -163,3 +169,26 @@ def test_an_erasure_that_is_newer_than_the_folded_log_is_left_for_the_next_round
     assert second.round(first).new == 0
     assert second.round(first).new == 1
     assert second.records(ORDOS) == [late]
+
+
+def test_a_database_of_before_learns_which_entries_say_that_its_records_were_erased(
+    database_url: str,
+) -> None:
+    database = open_database(database_url)
+    scripts = str(Path(migrations.__file__).parent)
+    said = {"at": "2026-11-21T08:30:00.000Z", "digest": "0" * 64, "basis": "expired"}
+    with database.writer.begin() as connection:
+        config = AlembicConfig()
+        config.set_main_option("script_location", scripts)
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        for index, line in ((2, entries.erased(index=0, **said)), (3, entries.erased(index=1, **said))):
+            connection.exec_driver_sql(f"INSERT INTO entries VALUES ({index}, '{line.decode()}')")
+        for index, jws in ((0, "NULL"), (1, "NULL"), (4, "'x'")):
+            values = f"{index}, '{index}', 1, 'd', 'alert', '610800', NULL, {jws}"
+            connection.exec_driver_sql(f"INSERT INTO records VALUES ({values})")
+    migrations.upgrade(database)
+    with database.reader.connect() as connection:
+        found = connection.exec_driver_sql("SELECT idx, erased_idx FROM records ORDER BY idx").all()
+    assert [tuple(row) for row in found] == [(0, 2), (1, 3), (4, None)]
+    database.close()

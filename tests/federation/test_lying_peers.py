@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,13 +20,11 @@ from hub.errors import Code, Problem
 from hub.federation import evidence
 from hub.federation import round as rounds
 from hub.federation.evidence import Finding
-from hub.federation.folding import fold
 from hub.log import entry as entries
-from hub.log.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from hub.log.checkpoint import Checkpoint, sign_checkpoint
 from hub.log.entry import Equivocation
 from hub.log.note import sign_note
-from hub.log.tree import EMPTY_ROOT, CompactRange, leaf_hash
-from hub.store import Job
+from hub.log.tree import EMPTY_ROOT, leaf_hash
 from keys.suite import generate_signing
 
 RECORDS = 300
@@ -132,17 +129,16 @@ def test_a_tile_of_another_length(liar: Member, second: Member, body: bytes) -> 
 def test_leaves_forged_behind_the_place_that_was_folded_last_time(liar: Member, second: Member) -> None:
     """They are no part of what is new, so that the root does not speak for them."""
     link = second.link(liar)
-    link.lie("/v1/records?", lambda reply: setattr(reply, "status", 503))
-    second.refusal(liar)
-    second.store.write(_folded(second, liar))
+    link.lie_in_items(lambda items: items.pop())
+    assert second.round(liar).new == RECORDS - 1
     yulin = liar.world.partner(YULIN)
     yulin.deliver(yulin.record(to=(WUZHONG,)))
     link.tell_the_truth()
-    forged = yulin.record(to=(ORDOS,))
     at = FIRST + RECORDS - 1
-    line = liar.store.lines(at, at + 1)[0].replace(
-        _digest_at(liar, at).encode(), wire.digest(forged).encode()
-    )
+    held = entries.decode(liar.store.lines(at, at + 1)[0])
+    assert isinstance(held, entries.Accepted)
+    forged = yulin.record(to=(ORDOS,), id=held.id)
+    line = liar.store.lines(at, at + 1)[0].replace(held.digest.encode(), wire.digest(forged).encode())
     place = at % 256 * 32
 
     def forge_tile(reply: Reply) -> None:
@@ -157,21 +153,6 @@ def test_leaves_forged_behind_the_place_that_was_folded_last_time(liar: Member, 
     link.lie_in_items(forge_item)
     assert second.refusal(liar).code is Code.BAD_SIGNATURE
     assert forged not in second.records(ORDOS)
-
-
-def _folded(member: Member, peer: Member) -> Any:
-    """The state of a round that died after its first, empty page: all is folded, and nothing fetched."""
-    exchange = peer.world.node.exchange
-    seen = open_checkpoint(exchange.checkpoint(), peer.world.node.log_verifier)
-    frontier, _ = fold(CompactRange(), seen.checkpoint, exchange.tile)
-    state = replace(member.state(peer), frontier=frontier, checkpoint=seen.note)
-    return Job(lambda transaction: transaction.neighbours.put_peer(state))
-
-
-def _digest_at(member: Member, index: int) -> str:
-    entry = entries.decode(member.store.lines(index, index + 1)[0])
-    assert isinstance(entry, entries.Accepted)
-    return entry.digest
 
 
 def test_a_size_that_nobody_could_ever_fold(liar: Member, second: Member) -> None:

@@ -113,19 +113,17 @@ def test_a_run_that_finds_another_at_work_is_no_error(desk: Desk, monkeypatch: p
 
 
 def test_a_mistake_of_our_own_ends_no_clock_and_tells_no_cell(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any, **__: Any) -> Iterator[Any]:
         raise ValueError("could not convert string to float: '张某13900000077'")
 
     monkeypatch.setattr(runs, "run", broken)
     desk.set(source={"every": '"1m"'})
-    work(desk)
-    said = capsys.readouterr()
-    assert "job_failed" in said.out
-    assert "ValueError" in said.out
-    assert "test_runs.py:" in said.out
-    assert "张某" not in said.out + said.err
+    (line,) = lines_of(desk)
+    assert (line["event"], line["error"]) == ("job_failed", "ValueError")
+    assert any("test_runs.py:" in place for place in line["at"])
+    assert "张某" not in str(line)
 
 
 # -- as processes ------------------------------------------------------------------------------------
