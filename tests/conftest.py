@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 import uuid
@@ -25,6 +26,18 @@ structlog.configure(
     processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()],
     logger_factory=structlog.PrintLoggerFactory(),
 )
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """A command run in this process sets up logging for it; the next test finds what it expects."""
+    root, configured = logging.getLogger(), structlog.get_config()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.configure(**configured)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
 
 CITIES = (YULIN, ORDOS, XINZHOU, WUZHONG)
 """With two nodes: Yulin and Xinzhou are hosted by the first, Ordos and Wuzhong by the second."""

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from neighbours import YANAN, Federation, look_for_trust
+from neighbours import YANAN, Federation, look_for_trust, plant
 from partner import ORDOS, WUZHONG, XINZHOU, YULIN, change_trust, members_of
 
 from hub.clock import utc_now
 from hub.errors import Code, Problem
+from hub.log import entry as entries
+from hub.log.checkpoint import open_checkpoint
 from hub.log.entry import Accepted
+from hub.log.receipt import Receipt
+from hub.log.tile import inclusion_proof
 from hub.log.verifier import verify_record
 
 
@@ -144,14 +149,14 @@ def test_a_peer_that_joins_is_found_and_one_that_leaves_is_left_alone(nodes: Fed
     assert [state.tried_at for state in neighbourhood.states()] == [None, None]
     second.round(third)
 
-    def dismiss(trust_list: dict[str, object], _agreements: object) -> None:
-        trust_list["nodes"] = [each for each in trust_list["nodes"] if each["name"] != third.name]  # type: ignore[attr-defined]
-        trust_list["cities"] = [each for each in trust_list["cities"] if each["code"] != XINZHOU]  # type: ignore[attr-defined]
+    def dismiss(trust_list: dict[str, Any], _agreements: Any) -> None:
+        trust_list["nodes"] = [each for each in trust_list["nodes"] if each["name"] != third.name]
+        trust_list["cities"] = [each for each in trust_list["cities"] if each["code"] != XINZHOU]
         trust_list["auditors"] = []
 
-    def without_xinzhou(trust_list: dict[str, object], agreements: dict[str, object]) -> None:
+    def without_xinzhou(trust_list: dict[str, Any], agreements: dict[str, Any]) -> None:
         dismiss(trust_list, agreements)
-        for agreement in agreements["agreements"]:  # type: ignore[attr-defined]
+        for agreement in agreements["agreements"]:
             agreement["parties"] = [city for city in agreement["parties"] if city != XINZHOU]
 
     change_trust(nodes.folder, without_xinzhou)
@@ -213,8 +218,8 @@ def test_what_the_origin_accepted_before_a_revocation_is_taken_afterwards_and_st
     yulin.deliver(record)
     revoked_at = (utc_now()).isoformat(timespec="milliseconds")
 
-    def revoke(trust_list: dict[str, object], _agreements: object) -> None:
-        for city in trust_list["cities"]:  # type: ignore[attr-defined]
+    def revoke(trust_list: dict[str, Any], _agreements: Any) -> None:
+        for city in trust_list["cities"]:
             for key in city["keys"]:
                 if key["kid"] == yulin.key.kid:
                     key["revoked_at"] = revoked_at
@@ -226,6 +231,34 @@ def test_what_the_origin_accepted_before_a_revocation_is_taken_afterwards_and_st
     receipt = ordos.get(f"/v1/records/{members_of(record)['id']}/proof").content
     verdict = verify_record(record, receipt, second.world.node.trust())
     assert verdict.entry.at > revoked_at[:19]
+
+
+def test_a_receipt_from_another_node_does_not_help_a_record_issued_after_the_revocation(
+    nodes: Federation,
+) -> None:
+    first, second, _ = nodes
+    yulin = first.world.partner(YULIN)
+    nodes.clock.advance(seconds=10)
+    record = yulin.record()
+    index = plant(second.world, record, entries.received, via=first.name, via_index=2)
+    exchange = second.world.node.exchange
+    note = exchange.checkpoint()
+    size = open_checkpoint(note, second.world.node.log_verifier).size
+    proof = inclusion_proof(index, size, exchange.tile)
+    receipt = Receipt(second.store.lines(index, index + 1)[0], index, tuple(proof), note).encode()
+    verify_record(record, receipt, second.world.node.trust())
+
+    def revoke(trust_list: dict[str, Any], _agreements: Any) -> None:
+        for city in trust_list["cities"]:
+            for key in city["keys"]:
+                if key["kid"] == yulin.key.kid:
+                    key["revoked_at"] = utc_now().isoformat(timespec="milliseconds")
+
+    change_trust(nodes.folder, revoke)
+    look_for_trust(second)
+    with pytest.raises(Problem) as refused:
+        verify_record(record, receipt, second.world.node.trust())
+    assert refused.value.code is Code.UNKNOWN_KEY
 
 
 def test_an_acknowledgement_that_the_origin_could_not_judge_stops_nobody(nodes: Federation) -> None:
