@@ -30,6 +30,8 @@ from keys.trust_repository import open_trust_once
 
 CONFIG = "hub.toml"
 EVIDENCE_BYTES = 1024 * 1024
+PATIENCE_SECONDS = 30.0
+"""So long a round of the clock is awaited."""
 
 _config = option(
     "--config",
@@ -84,7 +86,7 @@ def sync(output: Output, peer: str | None, config: Path) -> None:
 
 def _round(neighbourhood: Neighbourhood, name: str, advance: Any) -> dict[str, Any]:
     try:
-        report = neighbourhood.round(name, advance)
+        report = neighbourhood.round(name, advance, patience=PATIENCE_SECONDS)
     except Problem as problem:
         if problem.code is Code.NOT_FOUND:
             raise

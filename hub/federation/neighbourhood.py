@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -37,6 +38,7 @@ BACK_OFF_SECONDS: Final = 300
 """The longest that a failing peer is left alone."""
 LEASE_SECONDS: Final = 30
 TRIES: Final = 2
+LOOK_AGAIN_SECONDS: Final = 0.1
 
 logger = structlog.get_logger(__name__)
 
@@ -81,8 +83,14 @@ class Neighbourhood:
         delay = min(BACK_OFF_SECONDS, 2.0 ** min(state.failures, 16)) * self._chance.uniform(0.5, 1.0)
         return self._node.clock() >= datetime.fromisoformat(state.tried_at) + timedelta(seconds=delay)
 
-    def round(self, name: str, told: Callable[[int, int], None] = lambda _done, _size: None) -> RoundReport:
-        """One round with a peer; its failure is remembered.
+    def round(
+        self,
+        name: str,
+        told: Callable[[int, int], None] = lambda _done, _size: None,
+        *,
+        patience: float = 0.0,
+    ) -> RoundReport:
+        """One round with a peer; its failure is remembered. `patience` is how many seconds another's round is awaited.
 
         Raises: Problem for what the peer does wrong or while it cannot be reached; `busy` while another process is at
         work with it; `not-found` for one that the trust list has not.
@@ -95,7 +103,7 @@ class Neighbourhood:
             self._lease(lease)
             told(done, size)
 
-        self._lease(lease)
+        self._await_lease(lease, patience)
         try:
             with self._cutting(log):
                 asked = Round(name, log, client, self._node.store, self._reception, told=progress)
@@ -180,6 +188,18 @@ class Neighbourhood:
             Job(lambda transaction: transaction.neighbours.fail(name, said, at))
         ).result
         logger.warning("round_failed", peer=name, code=str(problem.code), failures=failures)
+
+    def _await_lease(self, name: str, patience: float) -> None:
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                self._lease(name)
+            except Problem as problem:
+                if problem.code is not Code.BUSY or time.monotonic() >= deadline:
+                    raise
+                time.sleep(LOOK_AGAIN_SECONDS)
+            else:
+                return
 
     def _lease(self, name: str) -> None:
         """Take or prolong a lease. Raises: Problem `busy` where another process holds it."""

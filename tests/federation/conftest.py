@@ -8,9 +8,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from liars import a_liar, the_others, who_asks
 from neighbours import Federation, build_lab, federation
 
 from hub.lab.building import Lab
+
+__all__ = ["a_liar", "the_others", "who_asks"]
 
 sys.path.append(str(Path(__file__).parents[1] / "store"))  # its faulty database serves here, too
 

@@ -18,6 +18,9 @@ from hub.lab.running import RunningLab
 from hub.node import Node
 from keys.files import read_signing
 
+PATIENCE = 30.0
+"""The nodes' own clocks ask each other, too."""
+
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
@@ -45,15 +48,15 @@ def test_a_record_and_its_acknowledgement_cross_between_two_processes(running: R
             for _ in range(20)
         ]
         assert [outcome.status for outcome in yulin.push(records)] == ["accepted"] * 20
-        neighbourhoods[1].round(lab.nodes[0].name)
+        neighbourhoods[1].round(lab.nodes[0].name, patience=PATIENCE)
         arrivals = list(ordos.pull(Passing()))
         assert [arrival.jws for arrival in arrivals] == records
         assert ordos.acknowledge(arrivals[7], outcome="accepted", city=ORDOS).status == "accepted"
-        neighbourhoods[0].round(lab.nodes[1].name)
+        neighbourhoods[0].round(lab.nodes[1].name, patience=PATIENCE)
         (shown,) = yulin.delivery(arrivals[7].record.id)["recipients"]
         assert (shown["status"], shown["outcome"]) == ("acknowledged", "accepted")
         for place in (0, 1, 0, 1):
-            neighbourhoods[place].round(lab.nodes[1 - place].name)
+            neighbourhoods[place].round(lab.nodes[1 - place].name, patience=PATIENCE)
         assert [neighbourhood.states()[0].failures for neighbourhood in neighbourhoods] == [0, 0]
         assert len(list(ordos.pull(Passing()))) == 20
     finally:
