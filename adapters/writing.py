@@ -17,6 +17,7 @@ from adapters.column_plan import ColumnPlan, Met
 from adapters.comparing import differences
 from adapters.dialect import Dialect
 from adapters.formats import CapAlert
+from adapters.formats.alerts import DOCUMENT
 from adapters.formats.form import Form, Outgoing
 from adapters.paths import BODY, PRIVATE
 from adapters.table_plan import TablePlan, plans_of
@@ -96,7 +97,8 @@ def write(dialect: Dialect, records: Iterable[Carried], stream: BinaryIO) -> lis
             raise Problem(Code.INVALID, "these records do not go into one file; ask `files` first")
         form = own
         if isinstance(form, CapAlert):
-            stream.write(_alert(dialect, record))
+            row = {DOCUMENT: _alert(dialect, record)}
+            form.write(stream, [Outgoing(plan.table.title, plan.table.at, (DOCUMENT,), [row])])
             continue
         plans[plan.table.title] = plan
         together = rows.setdefault(plan.table.title, [])

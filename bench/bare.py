@@ -84,7 +84,7 @@ def _rows(form: Form, stream: BinaryIO, at: str) -> Iterator[Any]:
             with io.TextIOWrapper(stream, "utf-8", newline="") as text:
                 yield from map(icalendar.Event.from_ical, _events(text))
         case _:
-            raise NotImplementedError(f"no library is named for {type(form).__name__}")
+            raise TypeError(f"no library is named for {type(form).__name__}")
 
 
 def _recoded(text: TextIO) -> Any:

@@ -20,6 +20,7 @@ from typing import Final
 from hub import policy
 from hub.clock import rfc3339
 from hub.errors import Code, Problem
+from hub.store.transaction import Arrival
 from keys import record_signature
 from keys.record_signature import SignedRecord, VerifiedRecord
 from keys.trust_list import Trust, TrustedKey
@@ -44,6 +45,21 @@ class Candidate:
     record: Record | None = None
     forget_at: str | None = None
     problem: Problem | None = None
+
+    def arrival(self) -> Arrival:
+        """The record as it is stored; only of one without a problem."""
+        assert self.record is not None
+        assert self.verified is not None
+        return Arrival(
+            self.record.id,
+            self.record.revision,
+            self.verified.digest,
+            self.record.kind,
+            self.record.sender,
+            self.record.marking,
+            self.forget_at,
+            self.verified.jws,
+        )
 
 
 class Judge:

@@ -32,7 +32,6 @@ from hub.policy import Caller, Role, Verb
 from hub.polling import Watcher
 from hub.revisions import acknowledged_by, check_revision
 from hub.store import Claim, Delivery, Job, Revision, Selection, Store, Transaction
-from hub.store.transaction import Arrival
 from keys.trust_list import Trust
 from schemas import kinds, strict_json
 from schemas.limits import CLOCK_SKEW_SECONDS, PAGE_RECORDS, PUSH_RECORDS, TILE_WIDTH, WAIT_SECONDS
@@ -199,17 +198,7 @@ class Exchange:
                 to=numbers,
             )
         )
-        arrival = Arrival(
-            record.id,
-            record.revision,
-            verified.digest,
-            record.kind,
-            record.sender,
-            record.marking,
-            candidate.forget_at,
-            verified.jws,
-        )
-        transaction.store(arrival, index, numbers)
+        transaction.store(candidate.arrival(), index, numbers)
         if acknowledged is not None:
             assert record.body is not None
             transaction.acknowledge(acknowledged, record.sender, record.body["outcome"], rfc3339(now), index)

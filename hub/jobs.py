@@ -24,13 +24,13 @@ from hub.federation.neighbourhood import Neighbourhood, this_process
 from hub.federation.watch import Watch
 from hub.node import Node
 from hub.offices.settings import OfficeSettings, scheduled
+from hub.sheet import LOCAL_TIME
 from hub.store import Job
 
 FORGET_SECONDS: Final = 60
 REMEMBER_SECONDS: Final = 5
 PRUNE_SECONDS: Final = 60
 FORGET_AT_ONCE: Final = 500
-ZONE: Final = "Asia/Shanghai"
 LEASE: Final = "jobs"
 LEASE_SECONDS: Final = 15
 RENEW_SECONDS: Final = 3
@@ -149,7 +149,7 @@ def _add_offices(
 
 def _scheduler() -> BlockingScheduler:
     return BlockingScheduler(
-        timezone=ZONE, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        timezone=LOCAL_TIME, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
 
 

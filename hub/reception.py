@@ -30,7 +30,6 @@ from hub.log.entry import Accepted
 from hub.revisions import acknowledged_by, check_kept
 from hub.store import Job, Store, Transaction
 from hub.store.neighbours import PeerState
-from hub.store.transaction import Arrival
 from keys.trust_list import Trust
 from schemas.limits import CLOCK_SKEW_SECONDS
 from schemas.record import Record
@@ -189,17 +188,7 @@ class _Taking:
                 via_index=item.index,
             )
         )
-        arrival = Arrival(
-            record.id,
-            record.revision,
-            verified.digest,
-            record.kind,
-            record.sender,
-            record.marking,
-            candidate.forget_at,
-            verified.jws,
-        )
-        transaction.store(arrival, index, numbers)
+        transaction.store(candidate.arrival(), index, numbers)
         if acknowledged is not None:
             assert record.body is not None
             transaction.acknowledge(

@@ -12,6 +12,7 @@ same. No message repeats a value.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from enum import Enum, auto
@@ -44,7 +45,7 @@ class Scan(Enum):
     ACCEPT = auto()
 
 
-class Member(fields.Field[Any]):
+class Member(fields.Field[Any], ABC):
     """One member. `wire` is its name in the JSON where Python has another use for the name."""
 
     scan: Scan = Scan.NOTHING
@@ -64,17 +65,17 @@ class Member(fields.Field[Any]):
             metadata={"personal": personal},
         )
 
+    @abstractmethod
     def accept(self, value: Any) -> None:
         """Raises ValidationError if `value`, which is not null, may not stand here."""
-        raise NotImplementedError
 
+    @abstractmethod
     def wire_type(self) -> Any:
         """The msgspec type of the values, null apart."""
-        raise NotImplementedError
 
+    @abstractmethod
     def published(self) -> dict[str, Any]:
         """JSON Schema 2020-12 of the values, null apart."""
-        raise NotImplementedError
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, ClassVar
+from typing import Any, BinaryIO, ClassVar, Final
 
 from adapters.cap import read_cap
 from adapters.cap.document import DOCUMENT_BYTES
 from adapters.formats.form import Form, Item, Outgoing
+
+DOCUMENT: Final = "document"
+"""The one column of an alert on its way out: the whole of it, as `adapters.cap` writes it."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,9 @@ class CapAlert(Form):
         yield from report.rejections
 
     def write(self, stream: BinaryIO, outgoing: Sequence[Outgoing]) -> None:
-        raise NotImplementedError  # the engine writes alerts through adapters.cap
+        for table in outgoing:
+            for row in table.rows:
+                stream.write(row[DOCUMENT])
 
     def holds(self, cell: Any) -> bool:
         return True

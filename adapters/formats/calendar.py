@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, BinaryIO, ClassVar, Final
-from zoneinfo import ZoneInfo
 
 from icalendar import Event, vCategory, vText, vUnknown
 
@@ -21,6 +20,7 @@ from adapters.drafts import Place, Reason, Rejection, reject
 from adapters.formats.decoding import Decoding
 from adapters.formats.form import Entry, Form, Item, Outgoing
 from adapters.limits import ROW_CHARACTERS
+from adapters.values.time import SHANGHAI
 
 _BEGIN: Final = "BEGIN:VEVENT"
 _END: Final = "END:VEVENT"
@@ -30,7 +30,6 @@ _ESCAPED: Final = (vUnknown, vCategory)
 """What icalendar leaves with its backslashes."""
 _ESCAPE: Final = re.compile(r"\\([\\;,nN])")
 """Of texts (RFC 5545 section 3.3.11)."""
-_SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
 
 
 @dataclass(frozen=True)
@@ -141,7 +140,7 @@ def _written(row: Mapping[str, Any]) -> bytes:
 
 
 def _utc(moment: datetime) -> datetime:
-    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=_SHANGHAI)).astimezone(UTC)
+    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=SHANGHAI)).astimezone(UTC)
 
 
 def _text(value: Any) -> vText:

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, ClassVar, Final, Literal, TypeAlias
@@ -70,7 +71,7 @@ class Outgoing:
     rows: Iterable[Mapping[str, Any]] = field(repr=False)
 
 
-class Form:
+class Form(ABC):
     """A format with a city's settings. Two that are equal are read together."""
 
     suffix: ClassVar[str]
@@ -93,21 +94,21 @@ class Form:
         """Whether a file of the one may be of the other as well, so that its rows tell which."""
         return self == other
 
+    @abstractmethod
     def recognises(self, head: bytes, stream: BinaryIO) -> bool:
         """Whether a file that begins with `head` may be of this format; the stream is put back by the caller."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, stream: BinaryIO) -> Iterator[Item]:
         """The rows of a seekable stream."""
-        raise NotImplementedError
 
+    @abstractmethod
     def write(self, stream: BinaryIO, outgoing: Sequence[Outgoing]) -> None:
         """The rows, as this format has them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def holds(self, cell: Any) -> bool:
         """Whether the format can hold a cell and give it back."""
-        raise NotImplementedError
 
     def sample(self, sources: Mapping[str, bytes]) -> bytes:
         """An export made of sample sources by their names; unless `whole`, there is one."""

@@ -7,6 +7,7 @@ XML lists and objects.
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -48,16 +49,16 @@ class Flaw(Exception):
         self.en = en
 
 
-class Converter:
+class Converter(ABC):
     """Reads a cell and writes it back.
 
     `read` gives None for a cell that says nothing, and raises `Flaw`. A converter for several fields at once
     reads and writes a tuple. `write` raises `Flaw` for a value that the column has no words for.
     """
 
+    @abstractmethod
     def read(self, cell: Any) -> Any:
         """The value of a cell that is neither None nor empty."""
-        raise NotImplementedError
 
     def write(self, value: Any) -> Any:
         """The cell for a value that is not None."""

@@ -14,7 +14,7 @@ from adapters.limits import EARLIEST_YEAR, LATEST_YEAR
 from adapters.values.convert import Converter, Flaw, plain
 
 _BEIJING: Final = timezone(timedelta(hours=8))
-_SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
+SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
 _LAST_SUMMER_TIME: Final = 1992
 """Before, clocks in China were changed in summer (1940 to 1949, 1986 to 1991)."""
 _SERIAL_DAYS: Final = range(18_264, 73_051)
@@ -141,18 +141,18 @@ class Epoch(Converter):
 
 def in_china(moment: datetime) -> str:
     """An aware time as records write it, by the clocks of China."""
-    local = moment.astimezone(_BEIJING if moment.year >= _LAST_SUMMER_TIME else _SHANGHAI)
+    local = moment.astimezone(_BEIJING if moment.year >= _LAST_SUMMER_TIME else SHANGHAI)
     return local.isoformat()
 
 
 def _zone(value: str) -> timezone | ZoneInfo:
-    return _BEIJING if int(value[:4]) >= _LAST_SUMMER_TIME else _SHANGHAI
+    return _BEIJING if int(value[:4]) >= _LAST_SUMMER_TIME else SHANGHAI
 
 
 def _offset(local: datetime) -> str:
     if local.year >= _LAST_SUMMER_TIME:
         return "+08:00"
-    return local.replace(tzinfo=_SHANGHAI).isoformat()[-6:]
+    return local.replace(tzinfo=SHANGHAI).isoformat()[-6:]
 
 
 def _moment(cell: Any, serials: bool) -> Moment | None:

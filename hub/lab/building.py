@@ -18,10 +18,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from hub.errors import Code, Problem
 from hub.log.note import COSIGNATURE, ED25519, VerifierKey
+from hub.sheet import LOCAL_TIME
 from hub.store.engine import parse_url
 from keys import ceremony
 from keys.files import write_private
@@ -29,7 +29,6 @@ from keys.suite import PrivateKey, generate_signing, generate_unseal
 from schemas.divisions import CITIES
 from schemas.kinds import KINDS
 
-LOCAL_TIME: Final = ZoneInfo("Asia/Shanghai")
 SYSTEM: Final = "office"
 AUDITOR: Final = "lab.audit"
 CEREMONY_KEYS: Final = 3

@@ -9,6 +9,7 @@ from typing import Final
 from adapters.drafts import MEANINGS, Reason
 from adapters.formats import Archive, Calendar, CapAlert, Csv, Form, JsonList, Sheets, XmlRows
 from hub.offices.findings import Finding, Findings, Lines, Remark, Shape
+from hub.sheet import listing
 from hub.translation import _, language, mark
 from schemas import divisions
 from schemas.labels import label, member_label
@@ -79,8 +80,8 @@ def counted(counts: Iterable[tuple[str, int]]) -> str:
 
 
 def joined(texts: Iterable[str]) -> str:
-    """Several things in one text."""
-    return ("、" if language() == "zh" else ", ").join(texts)
+    """Several things in one text, in the language in use."""
+    return listing(texts, language())
 
 
 def subject(finding: Finding) -> str:

@@ -26,8 +26,8 @@ from hub.offices.dispatch import Dispatch, SinkReport
 from hub.offices.intake import Intake, UnitReport
 from hub.offices.office import open_office
 from hub.offices.settings import OfficeSettings, Schedule, SinkSettings, SourceSettings, crontab, scheduled
+from hub.sheet import LOCAL_TIME
 
-ZONE: Final = "Asia/Shanghai"
 OFFICES: Final = "offices"
 """The executor of their jobs: what the node itself does by the clock never waits for them."""
 logger = structlog.get_logger(__name__)
@@ -92,10 +92,10 @@ def _if(may: Callable[[], bool], job: Callable[[], None]) -> None:
 def _trigger(schedule: Schedule) -> Any:
     if schedule.every_seconds is not None:
         return IntervalTrigger(
-            seconds=schedule.every_seconds, jitter=schedule.jitter_seconds or None, timezone=ZONE
+            seconds=schedule.every_seconds, jitter=schedule.jitter_seconds or None, timezone=LOCAL_TIME
         )
     assert schedule.cron is not None
-    trigger = CronTrigger.from_crontab(crontab(schedule.cron), timezone=ZONE)
+    trigger = CronTrigger.from_crontab(crontab(schedule.cron), timezone=LOCAL_TIME)
     trigger.jitter = schedule.jitter_seconds or None
     return trigger
 

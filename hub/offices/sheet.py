@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -19,10 +18,10 @@ from markupsafe import Markup
 from adapters.drafts import Reason
 from hub.offices import phrases
 from hub.offices.findings import Finding, Findings, Remark
+from hub.sheet import LOCAL_TIME
 from hub.translation import _, language, mark
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
-_TIMES: Final = ZoneInfo("Asia/Shanghai")
 _RUNS: Final = 60
 """Runs of lines that the page names for a finding."""
 
@@ -100,7 +99,7 @@ def page(city: str, accounts: Sequence[Findings], now: datetime) -> str:
         lstrip_blocks=True,
     )
     words = {name: _(text) for name, text in _WORDS.items()}
-    day = now.astimezone(_TIMES).strftime("%Y-%m-%d %H:%M")
+    day = now.astimezone(LOCAL_TIME).strftime("%Y-%m-%d %H:%M")
     parts = [_part(account) for account in accounts]
     good = sum(part.good for part in parts)
     overall = mark("{good} of {files} files have nothing to mend.")

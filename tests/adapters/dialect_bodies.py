@@ -78,4 +78,4 @@ def values(field: Any) -> st.SearchStrategy[Any] | None:
             return None
         case fields.Text():
             return WORDS.map(lambda text: text[: field.most])
-    raise NotImplementedError(type(field).__name__)
+    raise TypeError(f"no values are made for {type(field).__name__}")

@@ -26,6 +26,7 @@ from hub.lab.building import free_port
 from hub.offices import runs
 from hub.offices.settings import read_offices
 from hub.serving import SUPERVISOR_VARIABLE
+from hub.sheet import LOCAL_TIME
 
 __all__ = ["a_town", "a_town_lab"]
 
@@ -39,7 +40,7 @@ def desk(town: Town) -> Desk:
 
 
 def jobs(desk: Desk) -> dict[str, Any]:
-    scheduler = BackgroundScheduler(timezone=runs.ZONE)
+    scheduler = BackgroundScheduler(timezone=LOCAL_TIME)
     runs.add_jobs(scheduler, read_offices(desk.config), {}, lambda: NOW)
     return {job.id: job for job, _, _ in scheduler._pending_jobs}
 
