@@ -37,8 +37,14 @@ log_head = Table(
     Column("size", BigInteger, nullable=False),
     Column("frontier", LargeBinary, nullable=False),
     Column("checkpoint", Text, nullable=False),
+    Column("halted", Text, nullable=True),
+    Column("moves", Text, nullable=False, server_default="{}"),
 )
-"""One row: the compact range of all entries and the checkpoint signed over it. Writers lock it first."""
+"""One row: the compact range of all entries and the checkpoint signed over it. Writers lock it first.
+
+`halted`, while nothing may be written, is a larger checkpoint that this log has signed. `moves` says, as JSON, which
+cities have left this node and which have come to it.
+"""
 
 entries = Table(
     "entries",
@@ -289,3 +295,26 @@ leases = Table(
     Column("until", String(24), nullable=False),
 )
 """Who may do what only one may do at a time, and until when."""
+
+carried = Table(
+    "carried",
+    metadata,
+    Column("peer", String(64), primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("after", BigInteger, nullable=False),
+    Column("told_at", String(24), nullable=False),
+)
+"""How far a peer has this node's log and records, as its last bundle told: the next one for it begins there."""
+
+awaited = Table(
+    "awaited",
+    metadata,
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("city", String(6), nullable=False),
+    Column("idx", BigInteger, nullable=False),
+    Column("due_at", String(24), nullable=False),
+    PrimaryKeyConstraint("digest", "city"),
+    Index("awaited_by_due_at", "due_at"),
+    Index("awaited_by_idx", "idx"),
+)
+"""Recipients that have not answered an alert yet, and by when they are to."""
