@@ -21,6 +21,8 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="at a size that ends within a minute")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--engine", choices=ENGINES, default="sqlite", help="for those that use one database")
+    parser.add_argument("--seed", type=int, help="of `partition`: does again what a run with this seed did")
+    parser.add_argument("--loopback", action="store_true", help="of `partition`: no network namespaces")
     return parser.parse_args(arguments)
 
 
@@ -33,10 +35,11 @@ def main(arguments: Sequence[str]) -> int:
         if asked.json:
             print(json.dumps(listed))
         else:
-            print("\n".join(f"{each['bench']:<8}{each['bar']:<34}{each['about']}" for each in listed))
+            print("\n".join(f"{each['bench']:<10}{each['bar']:<34}{each['about']}" for each in listed))
         return 0
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        result = BENCHES[asked.name].run(Settings(asked.quick, asked.engine, Path(folder)))
+        settings = Settings(asked.quick, asked.engine, Path(folder), asked.seed, asked.loopback)
+        result = BENCHES[asked.name].run(settings)
     print(json.dumps(result.to_dict(), ensure_ascii=False) if asked.json else result.to_text())
     return 0 if result.holds else 1
 

@@ -15,12 +15,15 @@ from bench.result import Bar, Result
 class Settings:
     """How a bench is to run: at the size that ends within a minute, on which engine, in which folder.
 
-    `engine` is for the benches that run a node on one database; `growth` and `crash` always use both.
+    `engine` is for the benches that run a node on one database; `growth` and `crash` always use both. `seed` repeats
+    what `partition` did; `loopback` keeps it from network namespaces.
     """
 
     quick: bool
     engine: str
     folder: Path
+    seed: int | None = None
+    loopback: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,27 @@ _ALL: Final = (
     Bench(
         "crash",
         "kill -9 at random instants during ingest, 50 times on SQLite and on PostgreSQL",
+        Bar("lost", 0, at_most=True),
+    ),
+    Bench(
+        "sync",
+        "an empty node catches up 200,000 records from a peer, against Ed25519 verifications on all cores",
+        Bar("ratio", 0.30),
+    ),
+    Bench("fold", "10,000,000 leaves of a peer's log verified, against bare SHA-256", Bar("ratio", 0.3)),
+    Bench(
+        "idle",
+        "a round with nothing new at 1,000,000 entries: bytes on the wire, one request",
+        Bar("bytes", 4095, at_most=True),
+    ),
+    Bench(
+        "lane",
+        "an alert from push to pull across two nodes during bulk sync: p99 over that of idle nodes",
+        Bar("ratio", 20, at_most=True),
+    ),
+    Bench(
+        "partition",
+        "three nodes, links cut and healed and nodes killed at random for 5 minutes under load",
         Bar("lost", 0, at_most=True),
     ),
 )

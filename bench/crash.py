@@ -27,6 +27,7 @@ import orjson
 import psutil
 
 from bench.catalogue import ENGINES, Settings
+from bench.kept import KeptLog
 from bench.load import Answer, connections, drive, in_order
 from bench.progress import progress
 from bench.pulling import pull_all
@@ -36,10 +37,7 @@ from bench.result import Bar, Result
 from bench.sandbox import RECIPIENTS, SENDER, Sandbox, database, processes
 from hub.errors import Problem
 from hub.log.note import VerifierKey
-from hub.log.reader import LogReader
-from hub.log.tile import decode_bundle
 from hub.log.verifier import verify_log
-from schemas.limits import TILE_WIDTH
 
 ROUNDS: Final = 50
 QUICK_ROUNDS: Final = 4
@@ -183,7 +181,7 @@ class _Victim:
                 tally.again_accepted += statuses.count("accepted")
                 tally.again_duplicate += statuses.count("duplicate")
             # 2. The log.
-            log = _Kept(self._sandbox.auditor())
+            log = KeptLog(self._sandbox.auditor())
             try:
                 report = verify_log(log, VerifierKey.parse(self._sandbox.log))
             except Problem as problem:
@@ -229,22 +227,3 @@ def _alive(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-class _Kept(LogReader):
-    """A log's reader that keeps the entries which pass through it, by index."""
-
-    def __init__(self, reader: LogReader) -> None:
-        self._reader = reader
-        self.lines: dict[int, bytes] = {}
-
-    def checkpoint(self) -> str:
-        return self._reader.checkpoint()
-
-    def tile(self, level: int, number: int, width: int) -> bytes:
-        return self._reader.tile(level, number, width)
-
-    def entries(self, number: int, width: int) -> bytes:
-        bundle = self._reader.entries(number, width)
-        self.lines.update(enumerate(decode_bundle(bundle, width), start=number * TILE_WIDTH))
-        return bundle

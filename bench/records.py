@@ -46,6 +46,19 @@ ALERT: Final[Mapping[str, Any]] = {
     "acknowledge_within": 15,
 }
 """The worked example of an alert, every field of it."""
+LEAD: Final[Mapping[str, Any]] = {
+    "matter": "water",
+    "reach": "黄河干流府谷段",
+    "division": "610822",
+    "place": {"longitude": 111.09, "latitude": 39.01, "description": "入河排污口下游约二百米"},
+    "found_on": "2026-11-05",
+    "finding": "排污口水体发黑，疑似未经处理直排。",
+    "evidence": [{"name": "现场照片01.jpg", "sha256": "0f" * 32}],
+    "offices": ["府谷县人民检察院", "准格尔旗人民检察院"],
+    "state": "accepted",
+}
+"""A lead on pollution: what travels beside alerts."""
+BODIES: Final[Mapping[str, Mapping[str, Any]]] = {"alert": ALERT, "ecology_lead": LEAD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,39 +66,40 @@ class Prepared:
     """A record ready to be pushed."""
 
     id: str
+    kind: str
     digest: str
     jws: str
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A city's system that sends alerts."""
+    """A city's system that sends alerts and leads."""
 
     city: str
     agreement: str
     key: SigningKey
 
-    def prepare(self, count: int, recipients: Sequence[str]) -> list[Prepared]:
-        """`count` alerts, each with its own id and salt and each to one of `recipients` in turn.
+    def prepare(self, count: int, recipients: Sequence[str], kind: str = "alert") -> list[Prepared]:
+        """`count` records of a kind, each with its own id and salt and each to one of `recipients` in turn.
 
         The first of each recipient goes through the schema; the others differ from it in id and salt alone.
         """
         now = utc_now()
-        templates = [self._template(recipient, now) for recipient in recipients]
+        templates = [self._template(kind, recipient, now) for recipient in recipients]
         prepared = []
         for place in range(count):
             record_id = record.new_id(now, os.urandom(10))
             payload = templates[place % len(templates)].replace(_ID.encode(), record_id.encode())
             payload = payload.replace(_SALT.encode(), base64url(os.urandom(16)).encode())
             jws = record_signature.sign(payload, self.key)
-            prepared.append(Prepared(record_id, hashlib.sha256(jws.encode()).hexdigest(), jws))
+            prepared.append(Prepared(record_id, kind, hashlib.sha256(jws.encode()).hexdigest(), jws))
         return prepared
 
-    def _template(self, recipient: str, now: datetime) -> bytes:
+    def _template(self, kind: str, recipient: str, now: datetime) -> bytes:
         return record.dump(
             {
                 "id": _ID,
-                "kind": "alert",
+                "kind": kind,
                 "version": 1,
                 "revision": 1,
                 "previous": None,
@@ -98,7 +112,7 @@ class Source:
                 "subject": None,
                 "withdrawn": None,
                 "salt": _SALT,
-                "body": dict(ALERT),
+                "body": dict(BODIES[kind]),
                 "sealed": None,
             }
         )

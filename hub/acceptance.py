@@ -144,10 +144,12 @@ def _admit(senders: frozenset[str], candidate: Candidate, trust: Trust, now: dat
         return candidate
     try:
         record = candidate.record = records.load(candidate.verified.payload)
+        agreement = trust.agreements.get(record.agreement)
+        # Of refused ones, too: a record that the log has already is kept, whatever is thought of it now.
+        candidate.forget_at = _forget_at(record, now, 0 if agreement is None else agreement.retention_days)
         if record.sender not in senders:
             raise Problem(Code.NOT_ALLOWED, "records of this city do not come this way", where="/from")
-        agreement = policy.admit(record, candidate.key, trust, now)
-        candidate.forget_at = _forget_at(record, now, agreement.retention_days)
+        policy.admit(record, candidate.key, trust, now)
     except Problem as problem:
         candidate.problem = problem
     return candidate

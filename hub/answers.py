@@ -10,6 +10,7 @@ what has come.
 
 from __future__ import annotations
 
+import errno
 import http.client
 import io
 import socket
@@ -91,7 +92,13 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
+    def __init__(self, source: str | None) -> None:
+        self._source = source
+        super().__init__()
+
     def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
+        if self._source is not None:
+            named["source_address"] = (self._source, 0)
         super().init_poolmanager(*arguments, **named)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
 
@@ -99,17 +106,28 @@ class _Adapter(HTTPAdapter):
 class Session(requests.Session):
     """Leaves redirects alone, and the environment's proxies, and waits for no answer for ever.
 
-    Its parent, told not to follow a redirect, still reads the whole of its body into memory.
+    Its parent, told not to follow a redirect, still reads the whole of its body into memory. `source` is the address of
+    this machine from which it connects; the system chooses, if none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, source: str | None = None) -> None:
         super().__init__()
         self.trust_env = False
         for scheme in ("http://", "https://"):
-            self.mount(scheme, _Adapter())
+            self.mount(scheme, _Adapter(source))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         return None
+
+
+def broken(error: BaseException) -> str:
+    """Why there was no answer, in a word or two."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno == errno.EADDRNOTAVAIL:
+            return "this machine has no such address to connect from: [sync] source"
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__
 
 
 def receive(raw: Any) -> bytes:

@@ -20,25 +20,26 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
 import orjson
 import requests
-import tenacity
 import urllib3
 
 from hub import answers
-from hub.arrival import Arrival, Outcome, Page, Predecessor
+from hub.arrival import Arrival, LogWentBackError, Outcome, Page, Predecessor, reached, skipped
 from hub.clock import utc_now
 from hub.cursor import Bookmark, Cursor
 from hub.errors import Code, Problem
 from hub.log.checkpoint import VerifiedCheckpoint, open_checkpoint
-from hub.log.entry import Routed, decode
+from hub.log.entry import Departed, Hosted, OfRecord, Routed, decode
 from hub.log.note import VerifierKey
 from hub.log.receipt import Receipt, verify
 from hub.log.tile import ENTRIES, Tile, inclusion_proof
+from hub.log.tree import leaf_hash, verify_inclusion
 from hub.log.verifier import verify_record
+from hub.retrying import retrying
 from keys import message_signature, record_signature
 from keys.key import SealKey, base64url
 from keys.seal import seal
@@ -47,7 +48,7 @@ from keys.trust_list import Node, Trust
 from schemas import record, strict_json
 from schemas.limits import PAGE_RECORDS, PUSH_BYTES, PUSH_RECORDS
 
-__all__ = ["Arrival", "Client", "Cursor", "Outcome", "Predecessor"]
+__all__ = ["Arrival", "Client", "Cursor", "LogWentBackError", "Outcome", "Predecessor"]
 
 SIGNED_PATHS: Final = ("/v1/", "/log/tile/entries/")
 GATEWAY_STATUSES: Final = (502, 503, 504)
@@ -57,12 +58,15 @@ ANSWER_SECONDS: Final = 60
 TRIES: Final = 5
 
 
+Move = TypeVar("Move", Hosted, Departed)
+
+
 class Client:
     """One key's view of one node.
 
     Arguments: the trust list and agreements; the node's name in it; the `sign`, `node` or `audit` key that
     signs requests; the clock; how often a request is tried while the node is busy or out of reach; how many seconds
-    an answer may let wait for itself, and for all of it but what it takes to send much.
+    an answer may let wait for itself, and for all of it but what it takes to send much; the address to connect from.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class Client:
         clock: Callable[[], datetime] = utc_now,
         tries: int = TRIES,
         seconds: float = ANSWER_SECONDS,
+        source: str | None = None,
     ) -> None:
         if node not in trust.nodes:
             raise Problem(Code.NOT_FOUND, f"the trust list has no node named {node}")
@@ -82,18 +87,25 @@ class Client:
         self._key = key
         self._clock = clock
         self._seconds = seconds
-        self._session = answers.Session()
+        self._session = answers.Session(source)
+        self._tries = tries
         self._log_key = VerifierKey.parse(self.node.log)
         self._cities = _cities(trust, key.kid)
-        self._retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_passing),
-            wait=_wait,
-            stop=tenacity.stop_after_attempt(tries),
-            reraise=True,
-        )
+        self.departed: Departed | None = None
+        """That this key's city has left the node, as its last page proved: nothing more comes after that page."""
+        self._retrying = retrying(tries)
 
     def close(self) -> None:
         self._session.close()
+
+    def moved_to(self, city: str) -> str | None:
+        """The node that hosts a city now, where this one did before."""
+        listed = self._trust.cities.get(city)
+        return listed.node if listed is not None and self.node.name in listed.hosted_before else None
+
+    def elsewhere(self, node: str) -> Client:
+        """The same key before another node."""
+        return Client(self._trust, node, self._key, clock=self._clock, tries=self._tries)
 
     # -- the verbs -----------------------------------------------------------------------------------
 
@@ -105,7 +117,7 @@ class Client:
         for batch in _batches(records):
             answer = self._json("POST", "/v1/records", body=orjson.dumps({"records": batch}))
             with answers.contract():
-                outcomes = [_outcome(each) for each in answer["outcomes"]]
+                outcomes = [Outcome.read(each) for each in answer["outcomes"]]
             if len(outcomes) != len(batch):
                 raise Problem(Code.MALFORMED, "the node did not answer for every record")
             yield from outcomes
@@ -128,13 +140,20 @@ class Client:
         filters = {name: value for name, value in asked.items() if value is not None}
         while True:
             page = self.page(cursor.after, wait=wait, filters=filters)
+            if cursor.after >= page.checkpoint.size:
+                raise LogWentBackError(page.checkpoint.size, cursor.after)
             tiles = self._tiles()
+            hosted = self._said(page.hosted, page, tiles, Hosted) if page.items else None
+            self.departed = self._said(page.departed, page, tiles, Departed)
             for item in page.items:
                 arrival, numbers = self._arrival(item, page.checkpoint, tiles)
                 if arrival.index <= cursor.after or not numbers:
                     raise Problem(Code.CONFLICT, "the node's page holds a record that was not asked for")
+                before = reached(cursor.numbers, hosted, arrival.index)
+                if any(number <= cursor.numbers.get(city, 0) for city, number in numbers.items()):
+                    raise LogWentBackError(page.checkpoint.size, cursor.after)
                 if not filters:
-                    arrival = replace(arrival, skipped=_skipped(cursor.numbers, numbers))
+                    arrival = replace(arrival, skipped=skipped(before, numbers, hosted))
                 yield arrival
                 cursor.move(arrival.index, numbers)
             if not page.more and not (wait and page.items):
@@ -155,7 +174,13 @@ class Client:
         query = {"after": after, "limit": limit, **({"wait": wait} if wait else {}), **(filters or {})}
         answer = self._json("GET", "/v1/records?" + urlencode(query))
         with answers.contract():
-            page = Page(list(answer["items"]), self._open(answer["checkpoint"]), answer["more"])
+            page = Page(
+                list(answer["items"]),
+                self._open(answer["checkpoint"]),
+                answer["more"],
+                answer.get("hosted"),
+                answer.get("departed"),
+            )
         if page.more and not page.items:
             raise Problem(Code.MALFORMED, "the node's page is empty and yet goes on")
         if len(page.items) > limit:
@@ -273,9 +298,16 @@ class Client:
         receipt = Receipt.parse(text)
         verify(receipt, self._log_key)
         entry = decode(receipt.entry)
-        if not isinstance(entry, Routed) or entry.id != record_id or revision not in (None, entry.revision):
+        if not isinstance(entry, OfRecord) or entry.id != record_id or revision not in (None, entry.revision):
             raise Problem(Code.CONFLICT, "the node's receipt is for another record")
         return text
+
+    def held_of(self, origin: str) -> str:
+        """The largest checkpoint of another node's log that this one holds, a note that is still to be verified.
+
+        Raises: Problem `not-found` where it holds none.
+        """
+        return answers.text(self._request("GET", f"/v1/logs/{origin}/checkpoint"))
 
     def delivery(self, record_id: str, revision: int | None = None) -> dict[str, Any]:
         """How far a revision (the newest, where none is named) got with each recipient."""
@@ -304,8 +336,25 @@ class Client:
             proof = inclusion_proof(index, checkpoint.size, tiles)
             receipt = Receipt(entry.encode(), index, tuple(proof), checkpoint.note).encode()
             verdict = verify_record(jws, receipt, self._trust)
-        numbers = {city: number for city, number in verdict.entry.to.items() if city in self._cities}
+        # What a city brought along has the numbers of another log.
+        to = verdict.entry.to if isinstance(verdict.entry, Routed) else {}
+        numbers = {city: number for city, number in to.items() if city in self._cities}
         return Arrival(index, verdict.record, jws, verdict.digest, receipt), numbers
+
+    def _said(
+        self, said: Any, page: Page, tiles: Callable[[int, int, int], bytes], kind: type[Move]
+    ) -> Move | None:
+        """The entry by which this key's city came to the node, or left it, proven by the page's checkpoint."""
+        if said is None:
+            return None
+        with answers.contract():
+            index, line = said["index"], said["entry"].encode()
+            proof = inclusion_proof(index, page.checkpoint.size, tiles)
+            verify_inclusion(index, page.checkpoint.size, leaf_hash(line), proof, page.checkpoint.root)
+        entry = decode(line)
+        if not isinstance(entry, kind) or entry.city not in self._cities:
+            raise Problem(Code.CONFLICT, "the node names an entry that does not say that this city has moved")
+        return entry
 
     def _seal_key(self, city: str, now: datetime) -> SealKey:
         key = self._trust.seal_key(city, now)
@@ -349,14 +398,14 @@ class Client:
                 url,
                 data=body,
                 headers=headers,
-                timeout=(CONNECT_SECONDS, self._seconds),
+                timeout=(min(CONNECT_SECONDS, self._seconds), self._seconds),
                 allow_redirects=False,
                 stream=True,
             ) as answer:
                 received = answers.receive(answer.raw)
                 status, fields = answer.status_code, answer.headers
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise Problem(Code.BUSY, f"{self.node.url} does not answer ({type(error).__name__})") from error
+            raise Problem(Code.BUSY, f"{self.node.url} does not answer ({answers.broken(error)})") from error
         if status in GATEWAY_STATUSES and "Signature" not in fields:
             raise Problem(Code.BUSY, f"what stands before {self.node.url} answered {status} in its place")
         if path.startswith("/v1/"):
@@ -394,31 +443,3 @@ def _batches(records: Iterable[str]) -> Iterator[list[str]]:
         weight += len(jws)
     if batch:
         yield batch
-
-
-def _outcome(answer: Mapping[str, Any]) -> Outcome:
-    problem = answer.get("problem")
-    return Outcome(
-        answer["status"],
-        answer.get("id"),
-        answer.get("digest"),
-        answer.get("index"),
-        None if problem is None else answers.named(problem),
-        tuple(answer.get("warnings", ())),
-    )
-
-
-def _skipped(before: Mapping[str, int], numbers: Mapping[str, int]) -> int:
-    return sum(max(0, number - before.get(city, 0) - 1) for city, number in numbers.items())
-
-
-def _passing(error: BaseException) -> bool:
-    """Whether another try may help."""
-    return isinstance(error, Problem) and error.code in (Code.BUSY, Code.TOO_MANY_REQUESTS)
-
-
-def _wait(state: tenacity.RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome is not None else None
-    if isinstance(error, Problem) and error.retry_after is not None:
-        return float(min(error.retry_after, ANSWER_SECONDS))
-    return tenacity.wait_random_exponential(multiplier=0.2, max=10)(state)

@@ -22,7 +22,7 @@ class Config:
     """What `hub.toml` says.
 
     `url` is the address under which others sign their requests to this node; `sync_seconds` how often peers are asked
-    for news.
+    for news; `sync_source` the address of this machine from which they are asked, where it has several.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Config:
     threads: int
     polls: int
     sync_seconds: float
+    sync_source: str | None
 
 
 class _KeysSchema(Schema):
@@ -57,6 +58,7 @@ class _ServeSchema(Schema):
 
 class _SyncSchema(Schema):
     seconds = fields.Float(load_default=5.0, validate=validate.Range(0.2, 86_400))
+    source = fields.IP(load_default=None, allow_none=True)
 
 
 class _ConfigSchema(Schema):
@@ -96,7 +98,7 @@ def _document(path: Path) -> dict[str, Any]:
 
 def _config(base: Path, loaded: dict[str, Any]) -> Config:
     host, _, port = loaded["listen"].rpartition(":")
-    keys, serve = loaded["keys"], loaded["serve"]
+    keys, serve, source = loaded["keys"], loaded["serve"], loaded["sync"]["source"]
     secret = keys["passphrase_file"]
     if serve["polls"] >= serve["threads"]:
         raise Problem(
@@ -120,6 +122,7 @@ def _config(base: Path, loaded: dict[str, Any]) -> Config:
         threads=serve["threads"],
         polls=serve["polls"],
         sync_seconds=loaded["sync"]["seconds"],
+        sync_source=None if source is None else str(source),
     )
 
 

@@ -15,23 +15,32 @@ once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from hub import forgetting, policy
 from hub.acceptance import Candidate, Judge
+from hub.alerts import ALERT, await_answers, note_answer
 from hub.clock import rfc3339
 from hub.cosignatures import Cosignatures
 from hub.errors import Code, Problem
+from hub.handover import Reader, note_served
+from hub.hosting import Hosting, Part
 from hub.log import entry as entries
 from hub.log import tile as tiles
+from hub.log.note import VerifierKey
 from hub.log.receipt import Receipt
+from hub.outcomes import Asked, Outcome, Progress, Pulled, Pushed
 from hub.policy import Caller, Role, Verb
 from hub.polling import Watcher
+from hub.refilling import refill
+from hub.refusals import note_refusal
 from hub.revisions import acknowledged_by, check_revision
-from hub.store import Claim, Delivery, Job, Revision, Selection, Store, Transaction
+from hub.standing import newest_held
+from hub.store import Claim, Job, Page, Revision, Selection, Store, Transaction
+from hub.store.moves import Coming, Moves
 from keys.trust_list import Trust
 from schemas import kinds, strict_json
 from schemas.limits import CLOCK_SKEW_SECONDS, PAGE_RECORDS, PUSH_RECORDS, TILE_WIDTH, WAIT_SECONDS
@@ -40,61 +49,6 @@ from schemas.shape import Warning
 
 REFUSALS_NOTED: Final = 100
 """Of one push, at most so many refusals become entries: the log is for ever, and the push costs little."""
-UNLOGGED: Final = frozenset({Code.BUSY, Code.INTERNAL, Code.REPLAYED, Code.TOO_MANY_REQUESTS, Code.NOT_FOUND})
-"""Refusals that say nothing about what the key tried: no entry is made of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a pushed record: `problem` is None where it was accepted, now or before."""
-
-    status: str
-    id: str = ""
-    digest: str = ""
-    index: int = -1
-    problem: Problem | None = None
-    warnings: tuple[Warning, ...] = ()
-    """What the sender should look at in a record that was accepted all the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pushed:
-    outcomes: list[Outcome]
-    checkpoint: str
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Which record is asked for: its id, the sender where two share one, and the revision (None: the newest)."""
-
-    id: str
-    sender: str | None = None
-    revision: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Pulled:
-    """A page as it is answered: `next` is the cursor for the following one.
-
-    `erased` tells a node, by a record's index, where the entry stands that says that it is gone, and its text.
-    """
-
-    items: list[tuple[int, str, str | None]]
-    next: int
-    more: bool
-    checkpoint: str
-    erased: Mapping[int, tuple[int, str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far one revision got with its recipients."""
-
-    id: str
-    revision: int
-    index: int
-    digest: str
-    deliveries: list[Delivery]
 
 
 class Exchange:
@@ -147,13 +101,12 @@ class Exchange:
             for record_id in (candidate.record.id, candidate.record.subject)
             if record_id is not None
         ]
-        committed = self._store.write(
-            Job(
-                lambda transaction: self._accept_all(transaction, caller, candidates, now),
-                _claim(caller),
-                ids,
-            )
-        )
+
+        def accept(transaction: Transaction) -> list[Outcome]:
+            Hosting(self._node, trust, transaction.moves).check_push(caller.owner)
+            return self._accept_all(transaction, caller, candidates, now)
+
+        committed = self._store.write(Job(accept, _claim(caller), ids))
         return Pushed(committed.result, committed.checkpoint)
 
     def _accept_all(
@@ -167,7 +120,7 @@ class Exchange:
                 outcomes.append(self._append(transaction, caller, candidate, now))
             except Problem as problem:
                 if noted < REFUSALS_NOTED:
-                    _note_refusal(transaction, caller.kid, problem.code, candidate.digest, now)
+                    note_refusal(transaction, caller.kid, problem.code, candidate.digest, now)
                 noted += 1
                 outcomes.append(Outcome("refused", problem=problem))
         return outcomes
@@ -179,6 +132,7 @@ class Exchange:
         if record is not None and verified is not None and record.sender == caller.owner:
             held = transaction.held(record.id).get((record.sender, record.revision))
             if held is not None and held.digest == verified.digest:
+                refill(transaction, candidate, held)
                 return Outcome("duplicate", record.id, held.digest, held.index)
         if candidate.problem is not None:
             raise candidate.problem
@@ -199,9 +153,12 @@ class Exchange:
             )
         )
         transaction.store(candidate.arrival(), index, numbers)
+        await_answers(transaction, record, index, record.recipients, now)
         if acknowledged is not None:
             assert record.body is not None
-            transaction.acknowledge(acknowledged, record.sender, record.body["outcome"], rfc3339(now), index)
+            outcome = record.body["outcome"]
+            transaction.acknowledge(acknowledged.digest, record.sender, outcome, rfc3339(now), index)
+            note_answer(transaction, acknowledged, record.sender)
         return Outcome("accepted", record.id, verified.digest, index, warnings=_warnings(record))
 
     # -- pull and read -------------------------------------------------------------------------------
@@ -214,13 +171,17 @@ class Exchange:
         Raises: Problem `not-allowed`, `replayed`, `busy`.
         """
         self._check(caller, Verb.PULL, now)
-        wanted = replace(selection, cities=caller.cities, emptied=caller.role is Role.NODE)
+        if selection.sent and caller.role is not Role.NODE:
+            refused = Problem(
+                Code.NOT_ALLOWED, "what a city has sent is given back to its node", where="/sent"
+            )
+            self._refuse(caller, refused, now)
         claim: Claim | None = _claim(caller)
-        if not wanted.cities:
+        wanted, size, moves = self._wanted_parts(caller, selection)
+        if not any(part.selection.cities for part in wanted):
             committed = self._store.write(Job(lambda _: None, claim))
             return Pulled([], selection.after, False, committed.checkpoint)
-        size = self._store.head().size
-        page = self._store.page(wanted, rfc3339(now))
+        page, coming = self._page(wanted, now)
         if not page.items and wait > 0:
             with self.watcher.slot():
                 self._store.write(Job(lambda _: None, claim))
@@ -230,24 +191,52 @@ class Exchange:
                     left = (waited_until - self._clock()).total_seconds()
                     if left <= 0 or not self.watcher.wait_past(size, left):
                         break
-                    size = self._store.head().size
-                    page = self._store.page(wanted, rfc3339(self._clock()))
+                    wanted, size, moves = self._wanted_parts(caller, selection)
+                    page, coming = self._page(wanted, self._clock())
             now = self._clock()
         if page.due and not page.items:
-            raise Problem(Code.BUSY, "the next record is about to be erased", retry_after=30)
+            said = "the next record is about to be erased, or its bytes are being fetched anew"
+            raise Problem(Code.BUSY, said, retry_after=30)
         indexes = [item.index for item in page.items]
         served = [item.index for item in page.items if item.jws is not None]
         erased = {item.index: item.erased for item in page.items if item.erased is not None}
-        committed = self._store.write(
-            Job(lambda transaction: self._note_served(transaction, caller, served, now), claim)
-        )
+
+        def note(transaction: Transaction) -> None:
+            if transaction.moves != moves:
+                raise Problem(Code.BUSY, "a city has just moved", retry_after=1)
+            self._note_served(transaction, caller, served, now)
+
+        committed = self._store.write(Job(note, claim))
+        proven = [*indexes, *(at for at, _ in erased.values())]
+        departure = None if caller.role is Role.NODE else moves.departure(caller.owner)
+        proven += [each.index for each in (coming, departure) if proven and each is not None]
         return Pulled(
             [(item.index, item.entry, item.jws) for item in page.items],
             indexes[-1] if indexes else selection.after,
             page.more,
-            self._over([*indexes, *(at for at, _ in erased.values())], committed.checkpoint),
+            self._over(proven, committed.checkpoint),
             erased,
+            None if coming is None else (coming.index, coming.line),
+            None if departure is None else (departure.index, departure.line),
         )
+
+    def _wanted_parts(self, caller: Caller, selection: Selection) -> tuple[list[Part], int, Moves]:
+        """What of the log is given to the caller, in order; the log's size, and its moves, by which that is so."""
+        head = self._store.head()
+        selection = replace(selection, cities=caller.cities)
+        hosting = Hosting(self._node, self._trust(), head.moves)
+        if caller.role is not Role.NODE:
+            return hosting.for_city(selection, caller.owner), head.size, head.moves
+        part = selection if selection.sent else hosting.for_node(selection, caller.cities)
+        return [Part(part)], head.size, head.moves
+
+    def _page(self, parts: Sequence[Part], now: datetime) -> tuple[Page, Coming | None]:
+        """The page of the first part that has any items, and how the city had come for it."""
+        for place, part in enumerate(parts):
+            page = self._store.page(part.selection, rfc3339(now))
+            if page.items or page.due:
+                return replace(page, more=page.more or place + 1 < len(parts)), part.coming
+        return page, None
 
     def read(self, caller: Caller, asked: Asked, after: int, now: datetime) -> Pulled:
         """The revisions after an index of a record that the caller sent or receives, a page at a time.
@@ -290,8 +279,13 @@ class Exchange:
                 now,
             )
         self._store.write(Job(lambda _: None, _claim(caller)))
-        deliveries = self._store.delivery(wanted.index, wanted.digest, _recipients(wanted))
-        return Progress(asked.id, wanted.revision, wanted.index, wanted.digest, deliveries)
+        # Of a record that was held before its sender came here, the entry names the recipients of that time alone.
+        recipients = _recipients(wanted) | self._trust().cities.keys()
+        deliveries = self._store.delivery(wanted.index, wanted.digest, recipients)
+        at, due = rfc3339(now), dict[str, str]()
+        if wanted.kind == ALERT:
+            due = self._store.ask_awaited(lambda awaited: awaited.due(wanted.index, at))
+        return Progress(asked.id, wanted.revision, wanted.index, wanted.digest, deliveries, due, at)
 
     # -- the log -------------------------------------------------------------------------------------
 
@@ -321,6 +315,21 @@ class Exchange:
             raise Problem(Code.NOT_FOUND, "the log has no such entries yet")
         return tiles.encode_bundle(lines)
 
+    def held_of(self, caller: Caller, origin: str, now: datetime) -> str:
+        """The largest checkpoint of another node's log that is held here, for nodes and auditors.
+
+        Raises: Problem `not-allowed`, `not-found`, `replayed`.
+        """
+        self._check(caller, Verb.WITNESS, now)
+        self._store.write(Job(lambda _: None, _claim(caller)))
+        listed = self._trust().nodes.get(origin)
+        if listed is not None and origin != self._node:
+            log = VerifierKey.parse(listed.log)
+            held = self._store.ask(lambda neighbours: newest_held(neighbours, origin, log))
+            if held is not None:
+                return held
+        raise Problem(Code.NOT_FOUND, "no checkpoint of such a log is held here")
+
     def log_trust(self, now: datetime) -> None:
         """Make an entry of each trust target that came into force since the last one."""
         targets = self._trust().targets
@@ -344,7 +353,7 @@ class Exchange:
         return forgetting.forget(self._store, now, limit)
 
     def prune(self, now: datetime) -> int:
-        """Forget nonces that the clock rule already refuses; how many."""
+        """Forget what concerns no request and no alert any more; how many nonces."""
         return forgetting.prune(self._store, now)
 
     # -- inside --------------------------------------------------------------------------------------
@@ -359,7 +368,7 @@ class Exchange:
         """Make an entry of what a known key tried, then raise it."""
 
         def note(transaction: Transaction) -> None:
-            _note_refusal(transaction, caller.kid, problem.code, caller.request.digest, now)
+            note_refusal(transaction, caller.kid, problem.code, caller.request.digest, now)
 
         self._store.write(Job(note, _claim(caller)))
         raise problem
@@ -367,12 +376,7 @@ class Exchange:
     def _note_served(
         self, transaction: Transaction, caller: Caller, indexes: Sequence[int], now: datetime
     ) -> None:
-        for start in range(0, len(indexes), PAGE_RECORDS):
-            part = indexes[start : start + PAGE_RECORDS]
-            transaction.append(
-                entries.served(at=rfc3339(now), by=caller.kid, request=caller.request.digest, indexes=part)
-            )
-        transaction.mark_fetched(sorted(caller.cities), indexes, rfc3339(now))
+        note_served(transaction, Reader(caller.kid, caller.request.digest, caller.cities), indexes, now)
 
     def _over(self, indexes: Sequence[int], newest: str) -> str:
         """The checkpoint of a page. That of an empty one is the newest: up to there nothing came."""
@@ -415,16 +419,6 @@ def _warnings(record: Record) -> tuple[Warning, ...]:
     if record.body is None:
         return ()
     return tuple(kinds.warnings(kinds.kind(record.kind, record.version), record.body))
-
-
-def _note_refusal(transaction: Transaction, kid: str, code: Code, digest: str, now: datetime) -> None:
-    if code in UNLOGGED:
-        return
-    key = bytes.fromhex(digest)
-    if transaction.was_refused(kid, code, key):
-        return
-    line = entries.refused(at=rfc3339(now), by=kid, code=str(code), digest=digest)
-    transaction.refuse(kid, str(code), key, transaction.append(line))
 
 
 def _recipients(revision: Revision) -> frozenset[str]:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from hub.clock import rfc3339
 from hub.log import entry as entries
-from hub.log.entry import Routed
+from hub.log.entry import OfRecord
 from hub.store import Job, Store, Transaction
 
 
@@ -20,7 +20,7 @@ def forget(store: Store, now: datetime, limit: int) -> int:
         due = transaction.due(rfc3339(now), limit)
         for index, line in due:
             entry = entries.decode(line.encode())
-            assert isinstance(entry, Routed)
+            assert isinstance(entry, OfRecord)
             said = entries.erased(at=rfc3339(now), index=index, digest=entry.digest, basis="expired")
             transaction.erase(index, transaction.append(said))
         return len(due)
@@ -29,5 +29,10 @@ def forget(store: Store, now: datetime, limit: int) -> int:
 
 
 def prune(store: Store, now: datetime) -> int:
-    """Forget nonces that the clock rule already refuses; how many."""
-    return store.write(Job(lambda transaction: transaction.prune_nonces(now))).result
+    """Forget nonces that the clock rule already refuses, and answers to alerts that hold no more; how many nonces."""
+
+    def drop(transaction: Transaction) -> int:
+        transaction.awaited.prune(rfc3339(now))
+        return transaction.prune_nonces(now)
+
+    return store.write(Job(drop)).result

@@ -20,10 +20,11 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 
 from hub.clock import rfc3339, utc_now
 from hub.errors import Problem
-from hub.federation.neighbourhood import Neighbourhood, this_process
+from hub.federation.neighbourhood import Neighbourhood, is_gone, this_process
 from hub.federation.watch import Watch
 from hub.node import Node
 from hub.offices.settings import OfficeSettings, scheduled
+from hub.process import settle
 from hub.sheet import LOCAL_TIME
 from hub.store import Job
 
@@ -50,7 +51,11 @@ class Lease:
         now = self._node.clock()
         until = rfc3339(now + timedelta(seconds=LEASE_SECONDS))
         before, self.held = self.held, False
-        job = Job(lambda transaction: transaction.neighbours.lease(LEASE, self._holder, rfc3339(now), until))
+        job = Job(
+            lambda transaction: transaction.neighbours.lease(
+                LEASE, self._holder, rfc3339(now), until, is_gone
+            )
+        )
         self.held = self._node.store.write(job).result
         if self.held != before:
             logger.info("lease", held=self.held)
@@ -72,6 +77,7 @@ def run_node(node: Node, offices: Sequence[OfficeSettings]) -> None:
     watch = Watch(node, neighbourhood, lambda: lease.held)
     scheduler = schedule(node, lease, watch)
     _add_offices(scheduler, offices, node.clock, lambda: lease.held)
+    settle()
     try:
         scheduler.start()
     except (KeyboardInterrupt, SystemExit):

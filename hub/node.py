@@ -11,14 +11,16 @@ from typing import Final
 
 import psutil
 
-from hub.clock import utc_now
+from hub import standing
+from hub.clock import rfc3339, utc_now
 from hub.config import Config
 from hub.errors import Code, Problem
 from hub.exchange import Exchange
-from hub.log.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
-from hub.log.note import COSIGNATURE, ED25519, VerifierKey
+from hub.log.checkpoint import Checkpoint, VerifiedCheckpoint, open_checkpoint, sign_checkpoint
+from hub.log.note import COSIGNATURE, ED25519, VerifierKey, sign_note, signature_line
 from hub.log.tree import CompactRange
 from hub.store import Store
+from hub.store.awaited import AwaitedCount
 from hub.trust import TrustInForce
 from hub.witness import Witness
 from keys.files import read_passphrase, read_signing
@@ -37,6 +39,10 @@ class Health:
     size: int
     checkpoint: str
     trust_expires_at: datetime
+    alerts: AwaitedCount
+    halted: bool
+    missing: int
+    """Records whose entries are in the log, and whose bytes are to be fetched again."""
     faults: list[str]
 
     @property
@@ -45,9 +51,15 @@ class Health:
 
 
 class Node:
-    """Everything that a running hub holds; `clock` is the one that all of it goes by."""
+    """Everything that a running hub holds; `clock` is the one that all of it goes by.
 
-    def __init__(self, config: Config, clock: Callable[[], datetime] = utc_now) -> None:
+    One whose log has gone back is opened only by those who say so (`even_halted`): its web workers, which go on to
+    serve what may be read, and whoever puts it in order again.
+    """
+
+    def __init__(
+        self, config: Config, clock: Callable[[], datetime] = utc_now, *, even_halted: bool = False
+    ) -> None:
         self.config = config
         self.clock = clock
         passphrase = read_passphrase(config.passphrase_file, os.environ)
@@ -59,13 +71,16 @@ class Node:
         self.store = Store.open(config.database, config.name, self._sign_checkpoint)
         try:
             self._check_history()
+            if not even_halted:
+                standing.check_running(self.store, self.log_verifier)
         except Problem:
             self.store.close()
             raise
         self.exchange = Exchange(config.name, self.store, self.trust, clock, config.polls)
         self.witness = Witness(config.name, self.store, self.trust, witness_key)
         self.trust.on_change = self.exchange.log_trust
-        self.exchange.log_trust(clock())
+        if self.store.head().halted is None:
+            self.exchange.log_trust(clock())
 
     def close(self) -> None:
         """Finish what was begun and let go of everything."""
@@ -93,6 +108,8 @@ class Node:
                 faults.append("the log's last entry is missing")
         except Problem as problem:
             faults.append(f"the log's checkpoint does not verify: {problem.detail}")
+        if head.halted is not None:
+            faults.append(standing.UNCOVERED)
         missing = self._missing_workers()
         if missing:
             faults.append(f"{missing} of {self.config.workers} workers are not up")
@@ -103,6 +120,9 @@ class Node:
             head.size,
             head.checkpoint,
             self.trust.expires_at,
+            self.store.ask_awaited(lambda awaited: awaited.count(rfc3339(self.clock()))),
+            head.halted is not None,
+            self.store.recall(lambda held: held.missing_count()),
             faults,
         )
 
@@ -120,7 +140,8 @@ class Node:
 
     def remember(self) -> None:
         """Keep the newest checkpoint outside the database, to know an old copy of it by at the next start."""
-        checkpoint = self.store.head().checkpoint
+        head = self.store.head()
+        checkpoint = head.halted or head.checkpoint
         written = self._memory.with_name(f"{self._memory.name}.{os.getpid()}")
         with written.open("w", encoding="utf-8") as file:
             file.write(checkpoint)
@@ -133,26 +154,32 @@ class Node:
         return self.config.state / "checkpoint"
 
     def _check_history(self) -> None:
-        """A database that is older than what this node has published would fork the log.
+        """Halt a log that is older than what this node remembers to have published.
 
-        Raises: Problem `conflict`, saying how to recover; `unknown-key` for a log of another key.
+        Raises: Problem `unknown-key` for a log of another key.
         """
-        held = open_checkpoint(self.store.head().checkpoint, self.log_verifier)
+        open_checkpoint(self.store.head().checkpoint, self.log_verifier)
+        published = self.remembered()
+        if published is not None:
+            standing.halt(self.store, self.log_verifier, published)
+
+    def remembered(self) -> VerifiedCheckpoint | None:
+        """What this node remembers to have published, where its log does not hold it.
+
+        Raises: Problem where the log's own key has not signed it.
+        """
         if not self._memory.exists():
-            return
-        published = open_checkpoint(self._memory.read_text(), self.log_verifier)
-        if held.size < published.size or (held.size == published.size and held.root != published.root):
-            raise Problem(
-                Code.CONFLICT,
-                f"the database holds {held.size} log entries, but this node has published {published.size}: it is an"
-                " old copy, and going on with it would fork the log; put the newest copy in its place"
-                " (docs/operations.md, Backup and restore)",
-            )
+            return None
+        return standing.contradicting(self.store, self.log_verifier, self._memory.read_text(), own=True)
 
     @property
     def log_verifier(self) -> VerifierKey:
         """The key that this node's checkpoints verify with."""
         return VerifierKey(self.config.name, ED25519, self._log_key.public)
+
+    def sign_text(self, text: str) -> str:
+        """A text as a note that this node's log has signed. It must be none that could pass for a checkpoint."""
+        return sign_note(text, [signature_line(self.config.name, self._log_key, text)])
 
     def _sign_checkpoint(self, checkpoint: Checkpoint) -> str:
         return sign_checkpoint(checkpoint, self._log_key)

@@ -29,6 +29,7 @@ class Verb(StrEnum):
     PROVE = "prove"
     FOLLOW = "follow"
     AUDIT = "audit"
+    WITNESS = "ask what is held of a log"
 
 
 class Role(StrEnum):
@@ -47,6 +48,7 @@ VERBS: dict[Verb, frozenset[Role]] = {
     Verb.PROVE: frozenset({Role.HOSTED_SYSTEM, Role.OTHER_SYSTEM, Role.NODE, Role.AUDITOR}),
     Verb.FOLLOW: frozenset({Role.HOSTED_SYSTEM, Role.OTHER_SYSTEM, Role.AUDITOR}),
     Verb.AUDIT: frozenset({Role.AUDITOR}),
+    Verb.WITNESS: frozenset({Role.NODE, Role.AUDITOR}),
 }
 """A role that does not stand beside a verb may not do it."""
 

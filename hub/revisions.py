@@ -59,8 +59,8 @@ def _check_transition(transaction: Transaction, record: Record, before: Held) ->
         kinds.check_transition(kind, body, record.body)
 
 
-def acknowledged_by(transaction: Transaction, record: Record) -> str | None:
-    """The digest of the held revision that a record acknowledges, None where there is none to be marked.
+def acknowledged_by(transaction: Transaction, record: Record) -> Held | None:
+    """The held revision that a record acknowledges, None where there is none to be marked.
 
     A record that the sender never received is as if there were none.
     """
@@ -74,11 +74,11 @@ def acknowledged_by(transaction: Transaction, record: Record) -> str | None:
     if not delivered:
         return None
     digest: str = record.body["digest"]
-    senders = {each.sender for each in delivered if each.digest == digest}
-    if not senders:
+    answered = [each for each in delivered if each.digest == digest]
+    if not answered:
         raise Problem(
             Code.INVALID, "not the digest of a revision that the sender received", where="/body/digest"
         )
-    if not senders & set(record.recipients):
+    if not {each.sender for each in answered} & set(record.recipients):
         raise Problem(Code.INVALID, "an acknowledgement goes to the city that sent the record", where="/to")
-    return digest
+    return answered[0]

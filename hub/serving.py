@@ -1,12 +1,13 @@
 """`hub serve`: Granian's supervisor in this process, its web workers as children.
 
-The supervisor holds no node and stays small. Before anything listens a process of its own opens the node once:
-what is wrong with it is said at once, and the tables are brought up to date by one process alone. A worker that finds
-its supervisor gone ends, so that killing the one pid that an operator sees ends the node.
+The supervisor holds no node and stays small. Before anything listens a process of its own opens the node once
+(`hub/preflight.py`): what is wrong with it is said at once, and the tables are brought up to date by one process alone.
+A worker that finds its supervisor gone ends, so that killing the one pid that an operator sees ends the node.
 """
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import shutil
@@ -27,6 +28,7 @@ from granian.server import MPServer
 from hub.config import Config
 from hub.errors import Code, Problem
 
+PREFLIGHT: Final = "hub.preflight:try_opening"
 CONFIG_VARIABLE: Final = "HUB_CONFIG"
 SUPERVISOR_VARIABLE: Final = "HUB_SUPERVISOR"
 LOOK_EVERY_SECONDS: Final = 0.1
@@ -49,7 +51,7 @@ def serve(path: Path, config: Config, beside: Sequence[str] = ()) -> None:
     # Each of many threads would otherwise keep an arena of its own for what large pages leave behind.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     with ProcessPoolExecutor(1) as alone:
-        refused = alone.submit(try_opening).result()
+        refused = alone.submit(_called, PREFLIGHT).result()
     if refused is not None:
         raise Problem(Code(refused[0]), refused[1], where=refused[2])
     _emptied(config.state / "workers")
@@ -86,17 +88,11 @@ def server(target: str, host: str, port: int, workers: int, threads: int) -> MPS
     )
 
 
-def try_opening() -> tuple[str, str, str | None] | None:
-    """Open the node and close it again; code, detail and place of what keeps it from that."""
-    # Imported in the process that needs it: the supervisor is to stay without.
-    from hub.config import read_config  # noqa: PLC0415
-    from hub.node import Node  # noqa: PLC0415
-
-    try:
-        Node(read_config(Path(os.environ[CONFIG_VARIABLE]))).close()
-    except Problem as problem:
-        return problem.code.value, problem.detail, problem.where
-    return None
+def _called(target: str) -> tuple[str, str, str | None] | None:
+    """What a function at `module:function` says, loaded in the process that needs it: the supervisor does without."""
+    module, _, name = target.partition(":")
+    said: tuple[str, str, str | None] | None = getattr(importlib.import_module(module), name)()
+    return said
 
 
 def end_with_supervisor() -> None:

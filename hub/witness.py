@@ -141,6 +141,9 @@ class Witness:
             return _refusal(400, "the old size is above the checkpoint's")
         # 5 to 9. What is held.
         weighed, held = self._store.ask(lambda neighbours: _weigh(neighbours, asked))
+        if weighed is _Weighed.SAME and self._store.head().halted is not None:
+            # This witness's memory may be as old as the log beside it.
+            raise Problem(Code.BUSY, "this node's log is halted, and its witness with it", retry_after=600)
         if weighed in (_Weighed.LARGER, _Weighed.FORKED):
             weighed, held = self._store.write(Job(lambda transaction: _keep(transaction, asked, now))).result
         # 10. The cosignature.

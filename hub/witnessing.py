@@ -17,18 +17,18 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 import requests
 import urllib3
 
-from hub.answers import Session
+from hub.answers import Session, broken
 from hub.clock import rfc3339
 from hub.cosignatures import Published, line_by, with_quorum, witnesses_of
 from hub.errors import Code, Problem
-from hub.log.checkpoint import add_cosignatures, open_checkpoint
-from hub.log.note import VerifierKey, encode_base64, parse_decimal
+from hub.log.checkpoint import add_cosignatures, open_checkpoint, submission
+from hub.log.note import VerifierKey, parse_decimal, sign_note
 from hub.log.tile import consistency_proof
 from hub.log.tree import SIZE_LIMIT
 from hub.store import Job, Store, Transaction
@@ -85,6 +85,8 @@ def submit(  # noqa: PLR0917 (in the order of who, where, by what)
     peer has cosigned, and by name for every answer that is not as it should be.
     """
     head = store.head()
+    if head.halted is not None:
+        raise Problem(Code.CONFLICT, "this log has gone back: nobody is to cosign it as it is")
     known = _Known(
         peer,
         VerifierKey.parse(peer.witness),
@@ -114,6 +116,42 @@ def submit(  # noqa: PLR0917 (in the order of who, where, by what)
     return cosigned
 
 
+def read_carried(peer: Node, endorsed: str, line: str, log: VerifierKey, now: datetime) -> Cosigned:
+    """A line that a peer's witness gave under `endorsed`, a checkpoint of this node's log, and that was carried here.
+
+    Rule 3 holds but for the line's age: it is as old as its way was long, and it is kept as of its own time.
+    Raises: Problem by name for a line that is not the peer's, or of the future, or under another log's checkpoint.
+    """
+    witness = VerifierKey.parse(peer.witness)
+    note = add_cosignatures(endorsed, [line])
+    opened = open_checkpoint(note, log, [witness])
+    if not opened.cosignatures:
+        raise Problem(Code.UNKNOWN_KEY, f"the line is no cosignature by the witness of {peer.name}")
+    (cosignature,) = opened.cosignatures
+    if cosignature.time > now.timestamp() + CLOCK_SKEW_SECONDS:
+        raise Problem(Code.STALE, "the cosignature was made in the future; look at both clocks")
+    at = rfc3339(datetime.fromtimestamp(cosignature.time, UTC))
+    bare = sign_note(opened.checkpoint.body, [line_by(endorsed, log)])
+    return Cosigned(peer.name, opened.size, bare, line_by(note, witness), at)
+
+
+def keep_carried(store: Store, cosigned: Cosigned, trust: Trust) -> bool:
+    """Keep such a line, under a checkpoint that the log holds; False for one no newer than what is held of its witness.
+
+    Raises: Problem `busy`.
+    """
+    origin = store.head().origin
+
+    def keep(transaction: Transaction) -> bool:
+        held = [each for each in transaction.neighbours.cosigned() if each.witness == cosigned.witness]
+        if held and (held[0].size, held[0].at) >= (cosigned.size, cosigned.at):
+            return False
+        _keep(transaction, cosigned, trust, origin)
+        return True
+
+    return store.write(Job(keep)).result
+
+
 def _choose(known: _Known, trust: Trust, origin: str, now: datetime) -> Published | None:
     """Rule 1; None where the peer has cosigned it already."""
     witnesses, last = witnesses_of(trust, origin), known.last
@@ -137,10 +175,7 @@ def _ask(
 ) -> str | int:
     """Send a checkpoint: the lines that came back, or the size that the peer says it holds instead of `old`."""
     proof = consistency_proof(old, chosen.size, reader.tile)
-    lines = "".join(f"{encode_base64(each)}\n" for each in proof)
-    status, text = _post(
-        session, f"{peer.url}/witness/add-checkpoint", f"old {old}\n{lines}\n{chosen.note}".encode()
-    )
+    status, text = _post(session, f"{peer.url}/witness/add-checkpoint", submission(old, proof, chosen.note))
     if status == 200:
         return text
     if status == 409:
@@ -221,7 +256,7 @@ def _post(session: Session, url: str, body: bytes) -> tuple[int, str]:
         ) as answer:
             return answer.status_code, _receive(answer.raw).decode()
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-        raise Problem(Code.BUSY, f"the witness does not answer ({type(error).__name__})") from error
+        raise Problem(Code.BUSY, f"the witness does not answer ({broken(error)})") from error
     except UnicodeDecodeError as error:
         raise Problem(Code.MALFORMED, "the witness's answer is not text") from error
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import os
-import sys
 import threading
 import time
 from pathlib import Path
@@ -16,12 +14,10 @@ from flask import Flask
 from hub.config import read_config
 from hub.diagnostics import configure_logging
 from hub.node import Node
+from hub.process import settle
 from hub.serving import CONFIG_VARIABLE, end_with_supervisor
 from hub.web import metrics
 from hub.web.application import create_application
-
-SWITCH_SECONDS: Final = 0.0005
-
 
 LISTENING_SECONDS: Final = 60
 
@@ -41,13 +37,9 @@ def worker() -> Flask:
     """The application of the node that the environment names; it ends with its supervisor."""
     end_with_supervisor()
     configure_logging()
-    # The appender holds the writers' turn while it waits for the interpreter: it must not wait for long.
-    sys.setswitchinterval(SWITCH_SECONDS)
     metrics.reserve()
-    node = Node(read_config(Path(os.environ[CONFIG_VARIABLE])))
+    node = Node(read_config(Path(os.environ[CONFIG_VARIABLE])), even_halted=True)
     application = create_application(node)
     threading.Thread(target=_announce, args=(node,), name="announcing", daemon=True).start()
-    # What is here now stays for good: the collector need not look through it again at every turn.
-    gc.collect()
-    gc.freeze()
+    settle()
     return application

@@ -48,13 +48,28 @@ def add_city(documents: Documents, code: str, node: str) -> None:
     )
 
 
+def move_city(documents: Documents, code: str, node: str) -> None:
+    """Have another node host a city; the one that did is named as one that hosted it before, the last one last.
+
+    Raises `Problem` NOT_FOUND, CONFLICT where the node hosts it already.
+    """
+    city = _found(documents.trust_list["cities"], "code", code)
+    if city["node"] == node:
+        raise Problem(Code.CONFLICT, f"{node} hosts the city already")
+    _found(documents.trust_list["nodes"], "name", node)
+    before = [each for each in city.get("hosted_before") or () if each not in (node, city["node"])]
+    city["hosted_before"] = [*before, city["node"]]
+    city["node"] = node
+
+
 def remove_city(documents: Documents, code: str) -> None:
     """Strike a city out, and all that was there for it alone. Raises `Problem` NOT_FOUND."""
     trust_list = documents.trust_list
     city = _found(trust_list["cities"], "code", code)
     trust_list["cities"].remove(city)
-    if all(each["node"] != city["node"] for each in trust_list["cities"]):
-        trust_list["nodes"] = [node for node in trust_list["nodes"] if node["name"] != city["node"]]
+    others = {name for each in trust_list["cities"] for name in _hosts(each)}
+    alone = set(_hosts(city)) - others
+    trust_list["nodes"] = [node for node in trust_list["nodes"] if node["name"] not in alone]
     for auditor in trust_list["auditors"]:
         auditor["scope"] = [each for each in auditor["scope"] if each != code]
     trust_list["auditors"] = [auditor for auditor in trust_list["auditors"] if auditor["scope"]]
@@ -156,6 +171,14 @@ def set_agreement(documents: Documents, agreement: Mapping[str, Any]) -> None:
     listed.append(dict(agreement))
 
 
+def add_party(documents: Documents, named: str, code: str) -> None:
+    """Make a city party to an agreement; one that is already stays. Raises `Problem` NOT_FOUND."""
+    _found(documents.trust_list["cities"], "code", code)
+    parties = _found(documents.agreements["agreements"], "id", named)["parties"]
+    if code not in parties:
+        parties.append(code)
+
+
 def end_agreement(documents: Documents, named: str, at: datetime) -> None:
     """End an agreement; one that has not begun by then is struck out. Raises `Problem` NOT_FOUND."""
     agreement = _found(documents.agreements["agreements"], "id", named)
@@ -194,6 +217,11 @@ def remove_signer(documents: Documents, kid: str) -> None:
 def set_threshold(documents: Documents, role: str, wanted: int) -> None:
     """How many signatures a role needs."""
     documents.signers["thresholds"][role] = wanted
+
+
+def _hosts(city: Mapping[str, Any]) -> list[str]:
+    """The node that hosts a city, and those that hosted it before."""
+    return [city["node"], *(city.get("hosted_before") or ())]
 
 
 def _owner(documents: Documents, named: str) -> tuple[str, dict[str, Any]]:

@@ -73,6 +73,8 @@ class City:
     province: str
     node: str
     keys: tuple[TrustedKey, ...]
+    hosted_before: tuple[str, ...] = ()
+    """The nodes that hosted it before, the last one last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,7 @@ class Trust:
     """When each of them does: `root`, `targets`, `snapshot`, `timestamp`."""
     _keys: Mapping[str, TrustedKey] = field(init=False, repr=False, compare=False)
     _hosted: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
+    _left: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         keys: dict[str, TrustedKey] = {}
@@ -177,8 +180,13 @@ class Trust:
             name: frozenset(city.code for city in self.cities.values() if city.node == name)
             for name in self.nodes
         }
+        left = {
+            name: frozenset(city.code for city in self.cities.values() if name in city.hosted_before)
+            for name in self.nodes
+        }
         object.__setattr__(self, "_keys", keys)
         object.__setattr__(self, "_hosted", hosted)
+        object.__setattr__(self, "_left", left)
 
     def key(self, kid: str) -> TrustedKey | None:
         """The key of that id, whatever its validity, or None."""
@@ -187,6 +195,14 @@ class Trust:
     def hosted_by(self, node: str) -> frozenset[str]:
         """The codes of the cities that a node hosts; none for a node that is not listed."""
         return self._hosted.get(node, frozenset())
+
+    def left(self, node: str) -> frozenset[str]:
+        """The codes of the cities that a node hosted before, and hosts no more."""
+        return self._left.get(node, frozenset())
+
+    def vouched_by(self, node: str) -> frozenset[str]:
+        """The cities whose records a node may have accepted: those that it hosts, and those that it hosted before."""
+        return self.hosted_by(node) | self.left(node)
 
     def seal_key(self, city: str, at: datetime) -> SealKey | None:
         """The key that a part for `city` is to be sealed to at `at`: of those valid then, the newest."""

@@ -5,10 +5,11 @@
    included, for every key has one use.
 3. A use fits its owner and its key: cities `sign` and `seal`, nodes `node`, auditors `audit`; X25519 seals,
    Ed25519 does the rest.
-4. What is named exists: a city's node, the cities in an auditor's scope. (An agreement's parties are looked
-   up when the two targets are combined.)
+4. What is named exists: a city's node and those that hosted it before, the cities in an auditor's scope. (An
+   agreement's parties are looked up when the two targets are combined.)
 
-Members that hold nothing for most keys (`system`, `kinds`, `revoked_at`) may be null or absent.
+Members that hold nothing for most keys (`system`, `kinds`, `revoked_at`) or cities (`hosted_before`) may be null or
+absent.
 """
 
 from __future__ import annotations
@@ -140,6 +141,7 @@ class _CitySchema(_Strict):
     name = _Text(100)
     province = _Text(100)
     node = _Pattern(_NAME, "a node's name", required=True)
+    hosted_before = _several(_Pattern(_NAME, "a node's name"), 0, 50, load_default=None, allow_none=True)
     keys = _several(fields.Nested(_KeySchema), 0, 100, required=True)
 
 
@@ -210,8 +212,9 @@ def parse_trust_list(target: bytes) -> TrustList:
         _once(city["code"], cities, f"{where}/code")
         if city["node"] not in nodes:
             raise _invalid("names a node that is not in the list", f"{where}/node")
+        before = _hosted_before(city, nodes, f"{where}/hosted_before")
         keys = _keys(city["keys"], city["code"], "city", seen, where)
-        cities[city["code"]] = City(city["code"], city["name"], city["province"], city["node"], keys)
+        cities[city["code"]] = City(city["code"], city["name"], city["province"], city["node"], keys, before)
     auditors: dict[str, Auditor] = {}
     for position, auditor in enumerate(members["auditors"]):
         where = f"/auditors/{position}"
@@ -279,6 +282,16 @@ def _keys(
             )
         )
     return tuple(keys)
+
+
+def _hosted_before(city: Mapping[str, Any], nodes: Mapping[str, Node], where: str) -> tuple[str, ...]:
+    before = tuple(city["hosted_before"] or ())
+    for place, name in enumerate(before):
+        if name not in nodes:
+            raise _invalid("names a node that is not in the list", f"{where}/{place}")
+        if name == city["node"] or name in before[:place]:
+            raise _invalid("names the node that hosts the city now, or one node twice", f"{where}/{place}")
+    return before
 
 
 def _check_system(member: dict[str, Any], owner: str, pointer: str) -> None:

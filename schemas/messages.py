@@ -102,7 +102,19 @@ def message_schemas() -> Json:
                 "next": {"type": "integer", "minimum": -1},
                 "more": {"type": "boolean"},
                 "checkpoint": text,
-            }
+            },
+            {
+                "hosted": {
+                    **_object({"index": index, "entry": entry}),
+                    "description": "To a city that moved to this node: the entry that says so, by whose numbers "
+                    "its stream is to be checked.",
+                },
+                "departed": {
+                    **_object({"index": index, "entry": entry}),
+                    "description": "To a city that moved to another node: the entry that says so. Its stream here ends "
+                    "before it.",
+                },
+            },
         ),
         "Revisions": _object(
             {
@@ -134,12 +146,23 @@ def message_schemas() -> Json:
                 "fetched_at": when,
                 "outcome": {"type": ["string", "null"], "enum": [*OUTCOME.codes, None]},
                 "acknowledged_at": when,
+                "due_at": {
+                    **when,
+                    "description": "By when an alert's answer is due; null where none is awaited (any more).",
+                },
+                "overdue": {"type": "boolean"},
             }
         ),
         "Liveness": _object({"alive": {"const": True}, "name": text}),
         "Readiness": _object(
             {"ready": {"type": "boolean"}, "faults": {"type": "array", "items": text}},
-            {"name": text, "log_entries": index, "trust_expires_at": time},
+            {
+                "name": text,
+                "log_entries": index,
+                "trust_expires_at": time,
+                "alerts_awaited": index,
+                "alerts_overdue": index,
+            },
         ),
         "Problem": {
             "type": "object",

@@ -113,7 +113,8 @@ def _record_paths() -> Json:
                 asked,
                 answers=_json("Page"),
                 parameters=[
-                    _parameter(name) for name in ("After", "Limit", "Wait", "KindName", "FromCity", "Marking")
+                    _parameter(name)
+                    for name in ("After", "Limit", "Wait", "KindName", "FromCity", "Marking", "Sent")
                 ],
             ),
         },
@@ -140,11 +141,21 @@ def _record_paths() -> Json:
         "/v1/records/{id}/delivery": {
             "get": _operation(
                 "getDelivery",
-                "For each recipient: pending, fetched or acknowledged, and when",
+                "For each recipient: pending, fetched or acknowledged, when, and by when an alert is to be answered",
                 "records",
                 held,
                 answers=_json("Delivery"),
                 parameters=[record_id, _parameter("RevisionNumber"), issuer],
+            )
+        },
+        "/v1/logs/{origin}/checkpoint": {
+            "get": _operation(
+                "getHeldCheckpoint",
+                "For nodes and auditors: the largest checkpoint of another node's log that is held here",
+                "log",
+                held,
+                answers=_text(),
+                parameters=[_parameter("Origin")],
             )
         },
     }
@@ -358,6 +369,12 @@ def _parameters() -> Json:
             {"type": "string", "enum": list(MARKINGS)},
             "Of this marking only; the plus of amber+strict is written %2B (unescaped it is taken, too)",
         ),
+        "Sent": query(
+            "sent",
+            {"type": "string", "enum": ["true"]},
+            "For nodes, with after and limit alone: what their cities have sent and is held here, by its own log order",
+        ),
+        "Origin": path("origin", {"type": "string"}, "The log's name, which is its node's"),
         "Language": query("lang", {"type": "string", "enum": ["zh", "en"]}, "Else that of Accept-Language"),
         "ProblemPath": path(
             "code", {"type": "string", "enum": [str(code) for code in MEANINGS]}, "The problem's code"

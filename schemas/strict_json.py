@@ -52,7 +52,7 @@ def loads(text: str | bytes, *, depth: int = JSON_DEPTH) -> Any:
         same = orjson.dumps(value) == raw
     except (orjson.JSONDecodeError, orjson.JSONEncodeError, RecursionError):
         return _loads_slowly(raw, depth)
-    if same and (raw.count(b"{") + raw.count(b"[") <= depth or nested_within(raw.decode(), depth)):
+    if same and (raw.count(b"{") + raw.count(b"[") <= depth or _is_shallow(value, depth)):
         return value
     return _loads_slowly(raw, depth)
 
@@ -92,6 +92,23 @@ def _loads_slowly(raw: bytes, depth: int) -> Any:
         except (orjson.JSONEncodeError, RecursionError):
             _refuse("a lone surrogate")
     return value
+
+
+def _is_shallow(value: Any, most: int) -> bool:
+    """Whether a value's objects and lists nest at most `most` deep, told level by level."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(most):
+        inner: list[Any] = []
+        for each in level:
+            inner += [
+                child
+                for child in (each.values() if type(each) is dict else each)
+                if type(child) is dict or type(child) is list
+            ]
+        if not inner:
+            return True
+        level = inner
+    return not level
 
 
 def nested_within(text: str, most: int) -> bool:

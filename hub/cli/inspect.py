@@ -17,6 +17,7 @@ from hub.cli.options import PRESENT_FILE, read_bytes
 from hub.cli.output import Output, fault_line, json_option, local, pass_output, problem_members
 from hub.cli.words import argument, command, option
 from hub.errors import Code, Problem
+from hub.federation.statement import read_statement
 from hub.log import entry as entries
 from hub.log.checkpoint import Checkpoint
 from hub.log.note import split_note
@@ -84,6 +85,8 @@ def _read(content: bytes) -> _Read:
     """What the file is, by how it begins."""
     if content.startswith(HEADER.encode()):
         return _receipt(content)
+    if content.startswith(b'{"abandoned":'):
+        return _statement(content)
     if b"\n\n\xe2\x80\x94 " in content:
         return _checkpoint(content)
     if content[:1] == b"{" and likeness(content) is Situation.IS_ENTRY:
@@ -241,6 +244,29 @@ def _checkpoint(content: bytes) -> _Read:
         (_("Entries"), str(checkpoint.size)),
         (_("Root"), checkpoint.root.hex()),
         *((_("Signature line"), f"{name} {key_id.hex()}") for name, key_id, _signature in signatures),
+    ]
+    return members, lines
+
+
+def _statement(content: bytes) -> _Read:
+    said = read_statement(content)
+    given_up = [Checkpoint.parse(split_note(note)[0]) for note in said.abandoned]
+    members = {
+        "type": "statement",
+        "origin": said.origin,
+        "size": said.size,
+        "root": said.root.hex(),
+        "reason": said.reason,
+        "at": said.at,
+        "abandoned": [{"size": each.size, "root": each.root.hex()} for each in given_up],
+    }
+    lines = [
+        (_("Statement on a new epoch of log"), said.origin),
+        (_("The new epoch begins after"), str(said.size)),
+        (_("Root"), said.root.hex()),
+        *((_("Given up"), f"{each.size} {each.root.hex()}") for each in given_up),
+        (_("Reason"), said.reason),
+        (_("Stated at"), local(said.at)),
     ]
     return members, lines
 

@@ -22,8 +22,9 @@ from hub.cli.output import Column, Output, city_name, city_names, json_option, p
 from hub.cli.words import Group, option
 from hub.clock import utc_now
 from hub.diagnostics import configure_logging
+from hub.errors import Code, Problem
 from hub.lab import demonstration, running
-from hub.lab.building import Lab, build
+from hub.lab.building import Lab, build, plain, relayed
 from hub.lab.running import RunningLab
 from hub.translation import _, mark
 
@@ -32,7 +33,20 @@ NODES = 1
 DEMO_NODES = 3
 
 
-@click.group(cls=Group, help=mark("Run a laboratory of nodes on this machine."))
+@click.group(
+    cls=Group,
+    help=mark("Run a laboratory of nodes on this machine."),
+    lazy={
+        "cut": ("hub.cli.trials:cut", mark("Cut the link between two nodes")),
+        "heal": ("hub.cli.trials:heal", mark("Heal the link between two nodes, or all links")),
+        "kill": ("hub.cli.trials:kill", mark("Kill a node; it stays down")),
+        "revive": ("hub.cli.trials:revive", mark("Start a node again that was killed")),
+        "chaos": (
+            "hub.cli.trials:chaos",
+            mark("Cut links and kill nodes at random for a while, then mend all"),
+        ),
+    },
+)
 def lab() -> None:
     pass
 
@@ -64,10 +78,15 @@ _folder = option("--dir", "folder", type=FOLDER, required=True, help=mark("Folde
     metavar="URL",
     help=mark("Database for the nodes; SQLite in the laboratory's folder if none."),
 )
+@option(
+    "--chaos", is_flag=True, help=mark("Put a relay before each node, so that links between them can be cut.")
+)
 @json_option
 @pass_output
-def start(output: Output, folder: Path, nodes: int, cities: tuple[str, ...], database: str | None) -> None:
-    planned = _planned(folder, cities, nodes, database)
+def start(  # noqa: PLR0917 (Click names them)
+    output: Output, folder: Path, nodes: int, cities: tuple[str, ...], database: str | None, chaos: bool
+) -> None:
+    planned = _planned(folder, cities, nodes, database, chaos=chaos)
     with _until_signalled(), facing(Situation.RUNNING), RunningLab(folder, planned) as up:
         _describe(output, folder, up.lab)
         up.keep_up(lambda name: output.warn(_("Node {name} ended and is started again.").format(name=name)))
@@ -110,14 +129,19 @@ def demo(output: Output, folder: Path, once: bool) -> None:
         sys.exit(1)
 
 
-def _planned(folder: Path, cities: Sequence[str], nodes: int, database: str | None) -> Lab:
-    """The laboratory that a folder holds, or a new one in it."""
+def _planned(
+    folder: Path, cities: Sequence[str], nodes: int, database: str | None, *, chaos: bool = False
+) -> Lab:
+    """The laboratory that a folder holds, or a new one in it; with `chaos` one whose links can be cut."""
     with facing(Situation.LABORATORY):
         planned = running.read_plan(folder)
         if planned is None:
-            planned = build(folder, cities, nodes, database, utc_now())
+            planned = build(folder, cities, nodes, database, utc_now(), relayed if chaos else plain)
             running.save_plan(folder, planned)
-        return planned
+    if chaos and not running.doors(folder, planned):
+        with facing(Situation.TRIAL):
+            raise Problem(Code.CONFLICT, f"the laboratory in {folder} was built without --chaos")
+    return planned
 
 
 def _show(output: Output, folder: Path, shown: demonstration.Demonstration) -> None:

@@ -48,6 +48,8 @@ class Column:
     show: Callable[[Any], str] = str
     wide: bool = False
     """Whether it gives way, by folding, when the screen is narrow."""
+    style: Callable[[Mapping[str, Any]], str] = lambda _row: ""
+    """The colour of a row's cell, on a screen."""
 
     @property
     def title(self) -> str:
@@ -77,16 +79,17 @@ class Output:
             return
         shown = [[_shown(row.get(column.name), column.show) for column in columns] for row in rows]
         if not self._fits(columns, shown):
-            for cells in shown:
-                named = [(column.title, cell) for column, cell in zip(columns, cells, strict=True)]
-                self.lines([(heading, cell) for heading, cell in named if cell])
+            for row, cells in zip(rows, shown, strict=True):
+                named = zip(columns, cells, strict=True)
+                self._grid([(column.title, cell, column.style(row)) for column, cell in named if cell])
                 self.say("")
             return
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in columns:
             table.add_column(Text(column.title), no_wrap=not column.wide, overflow="fold")
-        for cells in shown:
-            table.add_row(*map(Text, cells))
+        for row, cells in zip(rows, shown, strict=True):
+            styles = [column.style(row) for column in columns]
+            table.add_row(*map(Text, cells, styles))
         self._print(table)
 
     def _fits(self, columns: Sequence[Column], shown: Sequence[Sequence[str]]) -> bool:
@@ -106,13 +109,16 @@ class Output:
 
     def lines(self, shown: Sequence[tuple[str, str]]) -> None:
         """Named values for a person, one a line; nothing for a program, or where there are none."""
-        if self.as_json or not shown:
-            return
+        if not self.as_json and shown:
+            self._grid([(heading, value, "") for heading, value in shown])
+
+    def _grid(self, shown: Sequence[tuple[str, str, str]]) -> None:
+        """Headings, and values in their colours."""
         grid = Table.grid(padding=(0, 2))
         grid.add_column(style="bold", no_wrap=True)
         grid.add_column(overflow="fold")
-        for heading, value in shown:
-            grid.add_row(Text(heading), Text(value))
+        for heading, value, style in shown:
+            grid.add_row(Text(heading), Text(value, style))
         self._print(grid)
 
     def _print(self, table: Table) -> None:

@@ -22,18 +22,25 @@ from hub.config import read_config
 from hub.diagnostics import configure_logging
 from hub.errors import Code, Problem
 from hub.federation import evidence as evidence_files
+from hub.federation import statement as statements
 from hub.federation.neighbourhood import Neighbourhood, this_process
+from hub.federation.statement import Statement
+from hub.log.checkpoint import open_checkpoint
+from hub.log.note import VerifierKey
 from hub.node import Node
+from hub.process import settle
+from hub.standing import newest_held
 from hub.store.neighbours import PeerState
 from hub.translation import _, mark
 from keys.trust_repository import open_trust_once
+from schemas.limits import NOTE_BYTES
 
 CONFIG = "hub.toml"
 EVIDENCE_BYTES = 1024 * 1024
 PATIENCE_SECONDS = 30.0
 """So long a round of the clock is awaited."""
 
-_config = option(
+config_option = option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
     default=CONFIG,
@@ -44,7 +51,7 @@ _config = option(
 
 
 @contextmanager
-def _neighbourhood(config: Path) -> Iterator[tuple[Node, Neighbourhood]]:
+def neighbourhood_of(config: Path) -> Iterator[tuple[Node, Neighbourhood]]:
     """A node's peers, from a process of its own."""
     configure_logging(logging.CRITICAL)
     with facing(Situation.CONFIG):
@@ -69,12 +76,13 @@ def _neighbourhood(config: Path) -> Iterator[tuple[Node, Neighbourhood]]:
     )
 )
 @argument("peer", required=False, metavar="[PEER]", help=mark("Name of a node in the trust list."))
-@_config
+@config_option
 @json_option
 @pass_output
 def sync(output: Output, peer: str | None, config: Path) -> None:
     rows: list[dict[str, Any]] = []
-    with _neighbourhood(config) as (_node, neighbourhood):
+    with neighbourhood_of(config) as (_node, neighbourhood):
+        settle()
         names = neighbourhood.names() if peer is None else [peer]
         for name in names:
             with output.progress(name) as advance:
@@ -118,25 +126,35 @@ _ROUNDS = (
     cls=Group,
     invoke_without_command=True,
     help=mark("The other nodes: how far they are known, and what is wrong."),
+    lazy={
+        "pass": ("hub.cli.passing:pass_over", mark("Pass over a record of a peer that is refused here")),
+    },
 )
-@_config
+@config_option
 @json_option
 @click.pass_context
 def peers(context: click.Context, config: Path) -> None:
     if context.invoked_subcommand is not None:
         return
     output = context.ensure_object(Output)
-    with _neighbourhood(config) as (_node, neighbourhood):
+    with neighbourhood_of(config) as (_node, neighbourhood):
         states = neighbourhood.states()
     output.table("peers", _PEERS, [_members(state) for state in states])
 
 
+_STATES = {
+    "cut-off": mark("cut off"),
+    "not-asked": mark("not asked yet"),
+    "failing": mark("failing"),
+    "in-order": mark("in order"),
+}
 _PEERS = (
     Column("peer", mark("Peer")),
-    Column("state", mark("State")),
+    Column("state", mark("State"), lambda state: _(_STATES[state])),
     Column("log_entries", mark("Log entries verified")),
     Column("done_at", mark("Up to date at"), local),
     Column("failures", mark("Failures")),
+    Column("stands_at", mark("Stands at record")),
     Column("problem", mark("Problem"), wide=True),
 )
 
@@ -150,6 +168,7 @@ def _members(state: PeerState) -> dict[str, Any]:
         "done_at": state.done_at,
         "tried_at": state.tried_at,
         "failures": state.failures,
+        "stands_at": state.refused,
         "problem": state.problem,
         "cut_at": state.cut_at,
     }
@@ -157,26 +176,65 @@ def _members(state: PeerState) -> dict[str, Any]:
 
 def _state(state: PeerState) -> str:
     if state.cut_at is not None:
-        return _("cut off")
+        return "cut-off"
     if state.tried_at is None:
-        return _("not asked yet")
-    return _("failing") if state.failures else _("in order")
+        return "not-asked"
+    return "failing" if state.failures else "in-order"
 
 
 @peers.command(
     help=mark(
         "Take from a peer again that was cut off. Only a person decides this: look at the evidence first."
-        "\n\nWith --anew its log is folded from its beginning, as another history than the one known."
+        "\n\nWith --anew its log is folded from its beginning, as another history than the one known. --statement is "
+        "what its operator sends after `hub recover epoch`: it is verified, held against what is known here, and shown."
     )
 )
 @argument("peer", metavar="PEER", help=mark("Name of the peer."))
 @option("--anew", is_flag=True, help=mark("Forget the history that is known of it."))
-@_config
+@option("--statement", type=PRESENT_FILE, help=mark("Signed statement on its new epoch."))
+@config_option
 @pass_output
-def readmit(output: Output, peer: str, anew: bool, config: Path) -> None:
-    with _neighbourhood(config) as (_node, neighbourhood):
-        neighbourhood.readmit(peer, anew=anew)
+def readmit(output: Output, *, peer: str, anew: bool, statement: Path | None, config: Path) -> None:
+    if statement is not None and not anew:
+        raise click.UsageError(_("A statement is on a new history: it goes with --anew."))
+    with neighbourhood_of(config) as (node, neighbourhood):
+        if statement is not None:
+            _show_statement(output, _stated(node, peer, statement))
+        neighbourhood.readmit(peer, anew=anew, stated=statement is not None)
     output.say(_("{peer} is taken from again.").format(peer=peer))
+
+
+def _stated(node: Node, peer: str, path: Path) -> Statement:
+    """What a peer states of its new epoch: verified, and giving up what is known here of the history after it.
+
+    Raises: Problem as `statements.verify`; `conflict` for one that keeps silent about what is held here.
+    """
+    content = read_bytes(path, NOTE_BYTES)
+    with facing(Situation.STATEMENT):
+        trust = node.trust()
+        stated = statements.verify(content, trust)
+        if stated.statement.origin != peer:
+            raise Problem(Code.UNKNOWN_KEY, f"the statement is of {stated.statement.origin}, not of {peer}")
+        key = VerifierKey.parse(trust.nodes[peer].log)
+        note = node.store.ask(lambda neighbours: newest_held(neighbours, peer, key))
+        held = None if note is None else open_checkpoint(note, key)
+        if held is not None and held.size > stated.statement.size and not stated.gives_up(held):
+            raise Problem(
+                Code.CONFLICT, f"it does not give up the checkpoint of {held.size} entries that is held here"
+            )
+    return stated.statement
+
+
+def _show_statement(output: Output, statement: Statement) -> None:
+    output.lines(
+        [
+            (_("Log"), statement.origin),
+            (_("The new epoch begins after"), str(statement.size)),
+            (_("Checkpoints given up"), str(len(statement.abandoned))),
+            (_("Reason"), statement.reason),
+            (_("Stated at"), local(statement.at)),
+        ]
+    )
 
 
 @click.group(cls=Group, help=mark("What speaks against a log: kept, shown, and checked by anybody offline."))
@@ -188,12 +246,12 @@ def evidence() -> None:
 @argument(
     "number", required=False, type=click.IntRange(min=1), metavar="[NUMBER]", help=mark("Number in the list.")
 )
-@_config
+@config_option
 @option("-o", "--out", type=FILE, help=mark("File to write it to; standard output if none."))
 @json_option
 @pass_output
 def show_evidence(output: Output, number: int | None, config: Path, out: Path | None) -> None:
-    with _neighbourhood(config) as (node, _peers):
+    with neighbourhood_of(config) as (node, _peers):
         kept = node.store.ask(lambda neighbours: neighbours.accusations())
     if number is None:
         rows = [

@@ -7,7 +7,8 @@ own: one that passed over other records under a filter must not pass over them w
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,8 @@ from hub.cli.output import Column, Output, city_name, clock, json_option, pass_o
 from hub.cli.push import acting
 from hub.cli.titles import title
 from hub.cli.words import argument, command, option
-from hub.client import Arrival, Client, Cursor
+from hub.client import Arrival, Client, Cursor, LogWentBackError
+from hub.cursor import cursor_at
 from hub.errors import Problem
 from hub.profile import Profile
 from hub.translation import _, language, mark
@@ -84,19 +86,23 @@ def pull(
             if value is not None
         }
         with facing(Situation.PLACE):
-            place = cursor or _cursor_file(who, filters)
+            place = cursor or cursor_at(_cursor_file(who, filters), who.node)
             place.parent.mkdir(parents=True, exist_ok=True)
-            reached = Cursor(place)
-        with output.progress(_("Fetching")) as advance:
+            reached = Cursor(place, who.node)
+        moved = None if who.city is None else client.moved_to(who.city)
+        with (
+            output.progress(_("Fetching")) as advance,
+            _answering(client, moved if ack else None) as answering,
+        ):
             try:
                 for arrival in client.pull(reached, wait=wait, **filters):
                     row = _save(out, arrival)
                     rows.append(row)
                     if ack is not None and city is not None:
-                        row["acknowledged"] = _acknowledge(client, arrival, ack, city)
+                        row["acknowledged"] = _acknowledge(answering, arrival, ack, city)
                     advance(len(rows), 0)
             except Problem as problem:
-                refused = told(problem, Situation.ASKING)
+                refused = _told(problem)
     if refused is not None and (output.as_json or not rows):
         raise refused
     if rows or output.as_json:
@@ -112,6 +118,51 @@ def pull(
             )
     if refused is not None:
         raise refused
+    if moved is not None:
+        _tell_moved(output, who, client, moved, missing=_missing(client, reached) if not filters else 0)
+
+
+@contextmanager
+def _answering(client: Client, moved: str | None) -> Iterator[Client]:
+    """The client that acknowledges: of a city that has moved, before the node that it has moved to."""
+    if moved is None:
+        yield client
+        return
+    other = client.elsewhere(moved)
+    try:
+        yield other
+    finally:
+        other.close()
+
+
+def _missing(client: Client, reached: Cursor) -> int:
+    """How many of the last numbers of a stream that has ended did not come."""
+    left = client.departed
+    return 0 if left is None else max(0, left.last - reached.numbers.get(left.city, 0))
+
+
+def _tell_moved(output: Output, who: Profile, client: Client, moved: str, missing: int) -> None:
+    """Say where a city's stream goes on."""
+    named = {"city": city_name(who.sender()), "old": who.node, "new": moved}
+    if client.departed is None:
+        said = _(
+            "{city} is moving to {new}, and {old} has not let it go yet: more may come here. Fetch again later."
+        )
+        output.warn(said.format(**named))
+        return
+    if missing:
+        said = _("Of the end of its stream here {count} records are missing: forgotten, or kept from you.")
+        output.warn(said.format(count=missing))
+    said = _(
+        '{city} has moved to {new}, and nothing more comes from {old}. Write node = "{new}" into {profile}: the next '
+        "call begins there."
+    )
+    output.warn(said.format(**named, profile=who.path))
+
+
+def _told(problem: Problem) -> Problem:
+    went_back = isinstance(problem, LogWentBackError)
+    return told(problem, Situation.GONE_BACK if went_back else Situation.ASKING)
 
 
 @command(help=mark("Fetch the receipt of a record: the proof that it is in the node's log."))
@@ -146,6 +197,7 @@ def delivery(output: Output, record: str, profile: Path, revision: int | None) -
         {"revision": progress["revision"], "index": progress["index"], **recipient}
         for recipient in progress["recipients"]
     ]
+    awaiting = any(row.get("due_at") is not None for row in rows)
     output.table(
         "delivery",
         [
@@ -156,9 +208,22 @@ def delivery(output: Output, record: str, profile: Path, revision: int | None) -
             Column("fetched_at", mark("Fetched"), clock),
             Column("acknowledged_at", mark("Acknowledged"), clock),
             Column("outcome", mark("Outcome"), lambda code: label("outcome", code, language())),
+            *(due_columns() if awaiting else ()),
         ],
         rows,
     )
+
+
+def due_columns() -> tuple[Column, Column]:
+    """By when an answer is due, and whether that is past: for rows that have `due_at` and `overdue`."""
+    return (
+        Column("due_at", mark("Answer due"), clock, style=_colour),
+        Column("overdue", mark("Note"), lambda late: _("overdue") if late else "", style=_colour),
+    )
+
+
+def _colour(row: Mapping[str, Any]) -> str:
+    return "red" if row.get("overdue") else ""
 
 
 def _cursor_file(profile: Profile, filters: Mapping[str, str]) -> Path:

@@ -62,6 +62,7 @@ def status(output: Output, config: Path | None, profile: Path | None) -> None:
     checkpoint = _checkpoint(asked, faults) if readiness["reached"] else None
     ready = bool(readiness["ready"]) and not faults
     left = asked.trust.expires_at - now
+    overdue = readiness.get("alerts_overdue")
     members = {
         "name": asked.name,
         "url": asked.url,
@@ -73,9 +74,14 @@ def status(output: Output, config: Path | None, profile: Path | None) -> None:
         "trust": {target.file: target.version for target in asked.trust.targets},
         "trust_expires_at": asked.trust.expires_at.isoformat(),
         "trust_days_left": left.days,
+        "alerts_awaited": readiness.get("alerts_awaited"),
+        "alerts_overdue": overdue,
         "faults": faults,
     }
     output.facts(members, _shown(members, left))
+    if overdue:
+        said = _("Recipients of alerts that have not acknowledged in time: {count}. `hub alerts` lists them.")
+        output.warn(said.format(count=overdue))
     warn_of_expiry(output, asked.repository, signers(asked.repository), now)
     if not ready:
         raise click.exceptions.Exit(1)
@@ -107,11 +113,17 @@ def _readiness(asked: _Asked) -> dict[str, Any]:
     try:
         told = strict_json.loads(_get(f"{asked.url}/readyz", allowed=(200, 503)))
         faults = [str(fault) for fault in told["faults"]]
-        return {"reached": True, "ready": told["ready"] is True, "faults": faults}
+        alerts = {name: _count(told.get(name)) for name in ("alerts_awaited", "alerts_overdue")}
+        return {"reached": True, "ready": told["ready"] is True, "faults": faults, **alerts}
     except Problem as problem:
         return {"reached": False, "ready": False, "faults": [problem.detail]}
     except (KeyError, TypeError):
         return {"reached": False, "ready": False, "faults": [f"{asked.url} is no node of this kind"]}
+
+
+def _count(value: Any) -> int | None:
+    """A number that a node tells, None where it tells none."""
+    return value if type(value) is int else None
 
 
 def _checkpoint(asked: _Asked, faults: list[str]) -> VerifiedCheckpoint | None:
@@ -151,6 +163,7 @@ def _seen_at(checkpoint: VerifiedCheckpoint) -> str | None:
 
 def _shown(members: dict[str, Any], left: timedelta) -> list[tuple[str, str]]:
     size, seen = members["log_entries"], members["checkpoint_seen_at"]
+    awaited, overdue = members["alerts_awaited"], members["alerts_overdue"]
     versions = ", ".join(f"{file} v{version}" for file, version in members["trust"].items())
     expiry = _("{time} (in {days} days)").format(time=local(members["trust_expires_at"]), days=left.days)
     lines = [
@@ -159,7 +172,12 @@ def _shown(members: dict[str, Any], left: timedelta) -> list[tuple[str, str]]:
         (_("Log entries"), "—" if size is None else str(size)),
         (_("Cosignatures"), "—" if size is None else f"{members['cosignatures']} / {members['quorum']}"),
         (_("Last witnessed"), local(seen) or "—"),
+        (_("Answers to alerts"), "—" if awaited is None else _awaited(awaited, overdue)),
         (_("Trust list"), versions),
         (_("Trust expires"), expiry),
     ]
     return [*lines, *((_("Fault"), fault) for fault in members["faults"])]
+
+
+def _awaited(awaited: int, overdue: int) -> str:
+    return _("{awaited} awaited, {overdue} of them overdue").format(awaited=awaited, overdue=overdue)

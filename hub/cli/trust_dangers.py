@@ -105,6 +105,7 @@ def _cities(before: _Read | None, after: _Read, names: Names, now: datetime) -> 
             "repository that is in force now as evidence, or revoke the keys and leave the city in the list."
         )
         yield said.format(city=names.city(code))
+    yield from () if before is None else _moves(before, after, names)
     for code, city in after.trust_list.cities.items():
         valid = {key.use for key in city.keys if key.valid_at(now, now)}
         if "sign" not in valid:
@@ -113,6 +114,28 @@ def _cities(before: _Read | None, after: _Read, names: Names, now: datetime) -> 
         if "seal" not in valid:
             said = _("City {city} has no valid key to seal to: nothing with a sealed part can be sent to it.")
             yield said.format(city=names.city(code))
+
+
+def _moves(before: _Read, after: _Read, names: Names) -> Iterator[str]:
+    for code, city in after.trust_list.cities.items():
+        old = before.trust_list.cities.get(code)
+        if old is None:
+            continue
+        if city.node != old.node and city.hosted_before[-1:] == (old.node,):
+            said = _(
+                "City {city} moves to node {new}, which takes nothing of it or for it until it has the hand-over of "
+                "node {old} (hub city move). Give the new list to {new} first, then to {old}, then to the others."
+            )
+            yield said.format(city=names.city(code), new=city.node, old=old.node)
+        elif city.node != old.node:
+            said = _(
+                "City {city} moves to node {new} without a hand-over: what {old} holds for it stays there, and may be "
+                "lost to it or come twice (--move-city moves it with one)."
+            )
+            yield said.format(city=names.city(code), new=city.node, old=old.node)
+        for name in set(old.hosted_before) - {*city.hosted_before, city.node}:
+            said = _("Records of city {city} that node {name} accepted are no longer taken from there.")
+            yield said.format(city=names.city(code), name=name)
 
 
 def _nodes(before: _Read | None, after: _Read) -> Iterator[str]:

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -72,6 +72,16 @@ def _kinds(context: click.Context, parameter: click.Parameter, value: str | None
     return found
 
 
+def _moved(
+    _context: click.Context, _parameter: click.Parameter, value: Sequence[str]
+) -> tuple[tuple[str, str], ...]:
+    found = [tuple(each.split("=")) for each in value]
+    for each, parted in zip(value, found, strict=True):
+        if len(parted) != 2:
+            raise click.BadParameter(_("{value} is not CODE=NODE").format(value=each))
+    return tuple((code, node) for code, node in found)
+
+
 @command(
     help=mark(
         "Begin a change of the trust repository DIR in a draft folder, or go on with a draft."
@@ -94,6 +104,13 @@ def _kinds(context: click.Context, parameter: click.Parameter, value: str | None
     multiple=True,
     metavar="CODE NODE",
     help=mark("Add a city, hosted by a node."),
+)
+@option(
+    "--move-city",
+    callback=_moved,
+    multiple=True,
+    metavar="CODE=NODE",
+    help=mark("Have another node host a city; see `hub city`."),
 )
 @option(
     "--remove-city",
@@ -131,6 +148,13 @@ def _kinds(context: click.Context, parameter: click.Parameter, value: str | None
 )
 @option(
     "--agreement", type=PRESENT_FILE, multiple=True, metavar="FILE", help=mark("Add or change an agreement.")
+)
+@option(
+    "--add-party",
+    type=(str, str),
+    multiple=True,
+    metavar="ID CODE",
+    help=mark("Make a city party to an agreement."),
 )
 @option("--end-agreement", multiple=True, metavar="ID", help=mark("End an agreement."))
 @option(
@@ -227,6 +251,8 @@ def _edit(asked: Mapping[str, Any], now: datetime) -> Callable[[Documents], None
             edits.add_node(documents, node)
         for code, named in asked["add_city"]:
             edits.add_city(documents, code, named)
+        for code, named in asked["move_city"]:
+            edits.move_city(documents, code, named)
         for named, scope in asked["add_auditor"]:
             edits.add_auditor(documents, named, scope.replace("\N{FULLWIDTH COMMA}", ",").split(","))
         for owner, key in keys:
@@ -246,6 +272,8 @@ def _edit(asked: Mapping[str, Any], now: datetime) -> Callable[[Documents], None
             edits.revoke(documents, whose, at)
         for agreement in agreements:
             edits.set_agreement(documents, agreement)
+        for named, code in asked["add_party"]:
+            edits.add_party(documents, named, code)
         for named in asked["end_agreement"]:
             edits.end_agreement(documents, named, at)
         for kid in asked["remove_signer"]:

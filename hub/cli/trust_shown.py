@@ -234,6 +234,7 @@ def members_of(found: Trust, roles: Sequence[Signers], now: datetime) -> dict[st
                 "name": city.name,
                 "province": city.province,
                 "node": city.node,
+                "hosted_before": list(city.hosted_before),
                 "keys": listed(city.keys),
             }
             for city in found.cities.values()

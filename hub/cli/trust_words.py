@@ -26,6 +26,7 @@ MEMBERS: Final = {
     "name": mark("name"),
     "province": mark("province"),
     "node": mark("hosting node"),
+    "hosted_before": mark("nodes that hosted it before"),
     "url": mark("address"),
     "log": mark("key of the log"),
     "witness": mark("key of the witness"),
@@ -244,7 +245,14 @@ def _come_or_gone(change: Change, names: Names) -> str:
             else _("City removed: {city} ({name}, {province}), which node {node} hosted")
         )
         words = {each: sheet.visible(held[each]) for each in ("name", "province", "node")}
-        return said.format(city=names.city(identity), **words)
+        said = said.format(city=names.city(identity), **words)
+        earlier = held.get("hosted_before")
+        if not earlier:
+            return said
+        before = _("{member} {value}").format(
+            member=_(MEMBERS["hosted_before"]), value=value("hosted_before", earlier, names)
+        )
+        return f"{said}; {before}" if language() == "en" else f"{said}；{before}"
     subject = _subject(change.where, names)
     said = _("New: {subject}: {members}") if new else _("Removed: {subject}: {members}")
     members = [
@@ -274,11 +282,12 @@ def _subject(where: Sequence[str], names: Names) -> str:
 
 def _member(subject: str, member: str, change: Change, names: Names) -> str:
     called = _(MEMBERS[member]) if member in MEMBERS else sheet.visible(member)
-    if isinstance(change.before, list) and isinstance(change.after, list):
+    old, new = _listed(change.before, member), _listed(change.after, member)
+    if isinstance(old, list) and isinstance(new, list) and set(old) != set(new):
         parts = []
         for said, items in (
-            (_("adds {items}"), set(change.after) - set(change.before)),
-            (_("loses {items}"), set(change.before) - set(change.after)),
+            (_("adds {items}"), set(new) - set(old)),
+            (_("loses {items}"), set(old) - set(new)),
         ):
             if items:
                 parts.append(said.format(items=value(member, sorted(items), names)))
@@ -289,6 +298,11 @@ def _member(subject: str, member: str, change: Change, names: Names) -> str:
         before, after = _shown(change.before), _shown(change.after)
     said = _("{subject}: {member} changes from {before} to {after}")
     return said.format(subject=subject, member=called, before=before, after=after)
+
+
+def _listed(held: Any, member: str) -> Any:
+    """A list's value; where the member may be absent, an empty one then."""
+    return [] if held is None and member == "hosted_before" else held
 
 
 def _shown(held: Any) -> str:

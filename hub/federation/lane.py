@@ -67,7 +67,8 @@ class Lane:
         items, further = incoming(page, self._after, leaves)
         if any(item.entry.kind != KIND for item in items):
             raise Problem(Code.CONFLICT, "the peer's page holds a record that was not asked for")
-        taken = self._reception.receive_ahead(self._name, items, page.checkpoint.note, ahead, clock())
+        judged = self._reception.judge(self._name, items, clock())
+        taken = self._reception.take_ahead(self._name, judged, page.checkpoint.note, ahead)
         self._after = max(self._after, taken.state.after)
         problem: Problem | None = taken.problem or further
         if problem is not None:

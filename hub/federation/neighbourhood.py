@@ -2,7 +2,8 @@
 
 1. Peers are the other nodes of the trust list in force; a new one is found by itself, one that is gone is left alone.
 2. Each has a state, a client and a back-off of its own: what one does wrong concerns no other.
-3. A round is held by one process at a time (a lease), whoever asks for it: the clock, or a person.
+3. A round is held by one process at a time (a lease), whoever asks for it: the clock, or a person. What a process of
+   this host held that is gone is free at once.
 4. Two histories cut a peer off. Nothing of it is taken until a person readmits it.
 """
 
@@ -17,19 +18,25 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+import psutil
 import structlog
 
+from hub import standing
 from hub.client import Client
 from hub.clock import rfc3339
 from hub.errors import Code, Problem
 from hub.federation import evidence
-from hub.federation.histories import TwoHistoriesError
+from hub.federation.folding import Leaves
+from hub.federation.histories import TwoHistoriesError, compare
 from hub.federation.lane import Lane
-from hub.federation.round import Round, RoundReport
+from hub.federation.passing import PassedOver, pass_over
+from hub.federation.round import Peer, Round, RoundReport
+from hub.log.checkpoint import open_checkpoint
 from hub.log.note import VerifierKey
 from hub.node import Node
 from hub.reception import Reception
 from hub.store import Job, Transaction
+from hub.store.moves import Position
 from hub.store.neighbours import PeerState
 from keys.trust_list import Trust
 from schemas.limits import WAIT_SECONDS
@@ -55,7 +62,8 @@ class Neighbourhood:
         self._reception = Reception(node.config.name, node.store, node.trust)
         self._clients: dict[tuple[str, str], tuple[Trust, Client]] = {}
         self._lanes: dict[str, Lane] = {}
-        self._chance = random.Random()  # noqa: S311 (spreads retries, no secret)
+        self._heard: set[str] = set()
+        """Peers that answered in their lane since their last round failed: no outage keeps their rounds back."""
 
     def close(self) -> None:
         """Let go of connections."""
@@ -75,12 +83,19 @@ class Neighbourhood:
         return [known.pop(name, PeerState(name)) for name in self.names()] + list(known.values())
 
     def is_due(self, state: PeerState) -> bool:
-        """Whether a peer is to be asked now: at once after a success, later and later after failures."""
+        """Whether a peer is to be asked now: at once after a success, later and later after failures.
+
+        One that could not be reached is asked at once when it has answered in its lane.
+        """
         if state.cut_at is not None:
             return False
         if not state.failures or state.tried_at is None:
             return True
-        delay = min(BACK_OFF_SECONDS, 2.0 ** min(state.failures, 16)) * self._chance.uniform(0.5, 1.0)
+        if state.name in self._heard and (state.problem or "").startswith(f"{Code.BUSY}:"):
+            return True
+        # Drawn once for each failure: drawn at every look, the shortest would always win.
+        share = random.Random(f"{state.name} {state.tried_at}").uniform(0.5, 1.0)  # noqa: S311 (no secret)
+        delay = min(BACK_OFF_SECONDS, 2.0 ** min(state.failures, 16)) * share
         return self._node.clock() >= datetime.fromisoformat(state.tried_at) + timedelta(seconds=delay)
 
     def round(
@@ -96,26 +111,47 @@ class Neighbourhood:
         work with it; `not-found` for one that the trust list has not.
         """
         client = self._client(name, "round")
-        log = VerifierKey.parse(client.node.log)
-        lease = f"peer {name}"
+        with self._at_work(name, told, patience) as progress:
+            try:
+                return self._ask(name, client.node.log, client, progress)
+            except Problem as problem:
+                self._failed(name, problem)
+                raise
 
-        def progress(done: int, size: int) -> None:
-            self._lease(lease)
-            told(done, size)
+    def carried(
+        self,
+        name: str,
+        peer: Peer,
+        told: Callable[[int, int], None] = lambda _done, _size: None,
+        *,
+        patience: float = 0.0,
+    ) -> RoundReport:
+        """A round with what was carried from a peer in its place (`hub/federation/bundles`). Raises as `round`.
 
-        self._await_lease(lease, patience)
-        try:
-            with self._cutting(log):
-                asked = Round(name, log, client, self._node.store, self._reception, told=progress)
-                report = asked.run(self._node.clock)
-        except Problem as problem:
-            self._failed(name, problem)
-            raise
-        finally:
-            self._release(lease)
-        if report.new or report.folded:
-            logger.info("round", peer=name, new=report.new, known=report.known, folded=report.folded)
-        return report
+        That it fails is not remembered: it says nothing of how the peer's node can be reached.
+        """
+        nodes = self._node.trust().nodes
+        if name not in nodes or name == self._node.config.name:
+            raise Problem(Code.NOT_FOUND, f"the trust list has no peer named {name}")
+        with self._at_work(name, told, patience) as progress:
+            return self._ask(name, nodes[name].log, peer, progress, carried=True)
+
+    def handed(self, name: str, peer: Peer, *, patience: float = 0.0) -> Leaves:
+        """Hold the log of a peer, as it was carried here, against what is known of it; its leaves. Raises as `carried`.
+
+        One that is older than what is known is held against what the peer's node shows now.
+        """
+        nodes = self._node.trust().nodes
+        if name not in nodes or name == self._node.config.name:
+            raise Problem(Code.NOT_FOUND, f"the trust list has no peer named {name}")
+        key, store = VerifierKey.parse(nodes[name].log), self._node.store
+        with self._at_work(name, lambda _done, _size: None, patience), self._cutting(key):
+            leaves = Round(name, key, peer, store, self._reception, carried=True).leaves()
+            known = store.ask(lambda neighbours: neighbours.peer(name))
+            if known.frontier.size > leaves.size:
+                client, ours = self._client(name, "round"), open_checkpoint(known.checkpoint, key)
+                compare(ours, open_checkpoint(peer.checkpoint(), key), client.tile)
+        return leaves
 
     def lane(self, name: str, wait: int = WAIT_SECONDS) -> int:
         """Hold a peer's lane for alerts once; how many were new. Raises as `round`."""
@@ -126,23 +162,66 @@ class Neighbourhood:
             lane = self._lanes[name] = Lane(name, log, client, self._node.store, self._reception)
         with self._cutting(log):
             new = lane.run(self._node.clock, wait)
+        self._heard.add(name)
         if new:
             logger.info("alerts", peer=name, new=new)
         return new
 
-    def readmit(self, name: str, *, anew: bool) -> None:
+    def check_standing(self, name: str) -> bool:
+        """Ask a peer what it holds of this node's own log; False where that shows that the log has gone back.
+
+        Then the log is halted (`hub/standing.py`). Raises: Problem where the peer cannot be asked, or shows what this
+        log's key has not signed.
+        """
+        node = self._node
+        try:
+            note = self._client(name, "standing").held_of(node.config.name)
+        except Problem as problem:
+            if problem.code is Code.NOT_FOUND:
+                return True
+            raise
+        published = standing.contradicting(node.store, node.log_verifier, note)
+        if published is None:
+            return True
+        standing.halt(node.store, node.log_verifier, published)
+        return False
+
+    def pass_over(self, name: str, index: int, *, kept_back: bool, patience: float = 0.0) -> PassedOver:
+        """A person's decision: go on after a record of a peer that is refused (`hub/federation/passing.py`)."""
+        client = self._client(name, "round")
+        key, node = VerifierKey.parse(client.node.log), self._node
+        with self._at_work(name, lambda _done, _size: None, patience) as progress, self._cutting(key):
+            asked = Round(name, key, client, node.store, self._reception, told=progress)
+            trust, clock = node.trust(), node.clock
+            passed = pass_over(
+                asked, self._reception, trust, clock, peer=name, index=index, kept_back=kept_back
+            )
+        logger.warning(
+            "record_passed_over",
+            peer=name,
+            index=index,
+            code=str(passed.problem.code),
+            digest=passed.entry.digest,
+            missing=passed.missing,
+        )
+        return passed
+
+    def readmit(self, name: str, *, anew: bool, stated: bool = False) -> None:
         """A person's decision: take from a peer that was cut off again.
 
-        With `anew` its log is folded from its beginning, as another history than the one known; records that are held
-        are not taken twice. Raises: Problem `not-found`.
+        With `anew` its log is folded from its beginning and cosigned anew, as another history than the one known;
+        records that are held are not taken twice. With `stated`, by the peer's own signed statement, it need not have
+        been cut off yet. Raises: Problem `not-found`.
         """
 
         def note(transaction: Transaction) -> None:
             state, ahead = transaction.neighbours.peer(name), transaction.neighbours.lane(name)
-            if state.cut_at is None:
+            if state.cut_at is None and not stated:
                 raise Problem(Code.NOT_FOUND, f"{name} is not cut off")
             if anew:
-                state = PeerState(name, tried_at=state.tried_at)
+                left_at = dict.fromkeys(state.left_at, Position(-1, 0))
+                state = PeerState(name, tried_at=state.tried_at, left_at=left_at)
+                transaction.neighbours.drop_witnessed(name)
             state = replace(state, cut_at=None, problem=None, failures=0, done_at=None)
             transaction.neighbours.put_peer(state)
             if ahead is not None:
@@ -152,6 +231,17 @@ class Neighbourhood:
         logger.warning("peer_readmitted", peer=name, anew=anew)
 
     # -- inside --------------------------------------------------------------------------------------
+
+    def _ask(
+        self, name: str, log: str, peer: Peer, told: Callable[[int, int], None], *, carried: bool = False
+    ) -> RoundReport:
+        key = VerifierKey.parse(log)
+        with self._cutting(key):
+            asked = Round(name, key, peer, self._node.store, self._reception, told=told, carried=carried)
+            report = asked.run(self._node.clock)
+        if report.new or report.folded:
+            logger.info("round", peer=name, new=report.new, known=report.known, folded=report.folded)
+        return report
 
     def _client(self, name: str, use: str) -> Client:
         trust = self._node.trust()
@@ -167,7 +257,8 @@ class Neighbourhood:
         return client
 
     def _dial(self, trust: Trust, name: str) -> Client:
-        return Client(trust, name, self._node.key, clock=self._node.clock, tries=TRIES)
+        node = self._node
+        return Client(trust, name, node.key, clock=node.clock, tries=TRIES, source=node.config.sync_source)
 
     @contextmanager
     def _cutting(self, log: VerifierKey) -> Iterator[None]:
@@ -183,11 +274,29 @@ class Neighbourhood:
             ) from error
 
     def _failed(self, name: str, problem: Problem) -> None:
+        self._heard.discard(name)
         said, at = f"{problem.code}: {problem.detail}", rfc3339(self._node.clock())
         failures = self._node.store.write(
             Job(lambda transaction: transaction.neighbours.fail(name, said, at))
         ).result
         logger.warning("round_failed", peer=name, code=str(problem.code), failures=failures)
+
+    @contextmanager
+    def _at_work(
+        self, name: str, told: Callable[[int, int], None], patience: float
+    ) -> Iterator[Callable[[int, int], None]]:
+        """Hold the lease on a peer; what is told of progress prolongs it."""
+        lease = f"peer {name}"
+
+        def progress(done: int, size: int) -> None:
+            self._lease(lease)
+            told(done, size)
+
+        self._await_lease(lease, patience)
+        try:
+            yield progress
+        finally:
+            self._release(lease)
 
     def _await_lease(self, name: str, patience: float) -> None:
         deadline = time.monotonic() + patience
@@ -205,7 +314,9 @@ class Neighbourhood:
         """Take or prolong a lease. Raises: Problem `busy` where another process holds it."""
         now = self._node.clock()
         until = rfc3339(now + timedelta(seconds=LEASE_SECONDS))
-        job = Job(lambda transaction: transaction.neighbours.lease(name, self._holder, rfc3339(now), until))
+        job = Job(
+            lambda transaction: transaction.neighbours.lease(name, self._holder, rfc3339(now), until, is_gone)
+        )
         if not self._node.store.write(job).result:
             raise Problem(
                 Code.BUSY, f"another process is at work with {name.partition(' ')[2]}", retry_after=5
@@ -218,3 +329,11 @@ class Neighbourhood:
 def this_process(pid: int, token: str) -> str:
     """A name for a process among those of all hosts."""
     return f"{socket.gethostname()}/{pid}/{token}"
+
+
+def is_gone(holder: str) -> bool:
+    """Whether a process that was named so was one of this host, and runs no more: one that was killed lets go of
+    nothing. Of another host nobody can tell; a number that was given again is taken for the same process.
+    """
+    host, _, rest = holder.rpartition("/")[0].rpartition("/")
+    return host == socket.gethostname() and rest.isdecimal() and not psutil.pid_exists(int(rest))

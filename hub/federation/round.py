@@ -13,10 +13,12 @@ every other fault is tried again, later and later.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final, Protocol
 
 from hub import answers
@@ -26,10 +28,10 @@ from hub.errors import Code, Problem
 from hub.federation.folding import Leaves, fold
 from hub.federation.histories import Sight, TwoHistoriesError, compare
 from hub.log.checkpoint import VerifiedCheckpoint, open_checkpoint
-from hub.log.entry import Accepted, Entry, Erased, decode
+from hub.log.entry import Accepted, Erased, Routed, decode, decode_routed
 from hub.log.note import VerifierKey
 from hub.log.tree import CompactRange, leaf_hash
-from hub.reception import Incoming, Reception
+from hub.reception import Incoming, Judged, Reception
 from hub.store import Job, Store, Transaction
 from hub.store.neighbours import PeerState
 from schemas.limits import ENTRY_BYTES
@@ -57,13 +59,25 @@ class RoundReport:
     known: int = 0
     folded: int = 0
     pages: int = 0
+    past: bool = False
+    """Whether what the peer showed is older than what is known of it, so that nothing was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A page that is ready to be stored: its records, whether another follows, what ended it early."""
+
+    judged: Judged
+    goes_on: bool
+    problem: Problem | None
 
 
 class Round:
     """Rounds with one peer.
 
     Arguments: the peer's name and log key; how to ask it; where to store; who takes records in; told after each page,
-    and while its log is folded, with what was taken so far and the size of the peer's log.
+    and while its log is folded, with what was taken so far and the size of the peer's log. What is `carried` may be of
+    the past: an older checkpoint is then no lie, and holds nothing new.
     """
 
     def __init__(
@@ -75,6 +89,7 @@ class Round:
         reception: Reception,
         *,
         told: Callable[[int, int], None] = lambda _done, _size: None,
+        carried: bool = False,
     ) -> None:
         self._name = name
         self._log_key = log_key
@@ -82,12 +97,63 @@ class Round:
         self._store = store
         self._reception = reception
         self._told = told
+        self._carried = carried
 
     def run(self, clock: Callable[[], datetime]) -> RoundReport:
         """Fetch and store all that is new.
 
         Raises: Problem for what the peer does wrong or while it cannot be reached; TwoHistoriesError.
         """
+        state, ahead, seen = self._look()
+        if self._carried and seen.size < state.frontier.size:
+            return RoundReport(self._name, past=True)
+        self._compare(state, seen)
+        if seen.size == state.frontier.size and state.done_at is not None:
+            self._compare_lane(ahead, seen, Leaves(seen.checkpoint, self._peer.tile))
+            self._done(state, clock())
+            return RoundReport(self._name)
+        reached, leaves = self._reach(state, ahead, seen)
+        return self._fetch(reached, seen, leaves, reached.frontier.size - state.frontier.size, clock)
+
+    def leaves(self) -> Leaves:
+        """Steps 1 and 2 alone: the leaves of the peer's log, which is folded and remembered so far.
+
+        One that was carried here, and is older than what is known, is not compared with that. Raises as `run`.
+        """
+        state, ahead, seen = self._look()
+        if self._carried and seen.size < state.frontier.size:
+            return Leaves(seen.checkpoint, self._peer.tile)
+        self._compare(state, seen)
+        reached, leaves = self._reach(state, ahead, seen)
+
+        def note(transaction: Transaction) -> None:
+            transaction.neighbours.expect(state)
+            transaction.neighbours.put_peer(reached)
+
+        self._store.write(Job(note))
+        return leaves
+
+    def front(self, clock: Callable[[], datetime]) -> tuple[PeerState, Judged]:
+        """What stands first after the cursor, proven and judged as a round does it, and from where; nothing is stored.
+
+        Raises: as `run`, and Problem `not-found` where nothing stands there.
+        """
+        state, ahead, seen = self._look()
+        self._compare(state, seen)
+        state, leaves = self._reach(state, ahead, seen)
+        page = self._judge(self._peer.page(state.after), state.after, seen, leaves, clock())
+        if page.judged.pairs:
+            return state, replace(page.judged, pairs=page.judged.pairs[:1], problem=None)
+        raise (
+            page.judged.problem
+            or page.problem
+            or Problem(Code.NOT_FOUND, f"all records of {self._name} are taken")
+        )
+
+    # -- the steps -----------------------------------------------------------------------------------
+
+    def _look(self) -> tuple[PeerState, str | None, VerifiedCheckpoint]:
+        """What is known of the peer, what its lane showed last, and the checkpoint that it shows now."""
         state = self._store.ask(lambda neighbours: neighbours.peer(self._name))
         if state.cut_at is not None:
             raise Problem(
@@ -95,19 +161,20 @@ class Round:
             )
         # Asked for before the checkpoint: an honest peer's is then no smaller.
         ahead = self._store.ask(lambda neighbours: neighbours.lane(self._name))
-        seen = open_checkpoint(self._peer.checkpoint(), self._log_key)
-        self._compare(state, seen)
-        if seen.size == state.frontier.size and state.done_at is not None:
-            self._compare_lane(ahead, seen, Leaves(seen.checkpoint, self._peer.tile))
-            self._done(state, clock())
-            return RoundReport(self._name)
+        return state, ahead, open_checkpoint(self._peer.checkpoint(), self._log_key)
+
+    def _reach(
+        self, state: PeerState, ahead: str | None, seen: VerifiedCheckpoint
+    ) -> tuple[PeerState, Leaves]:
+        """Step 2: the peer's state with its whole log folded, and the log's leaves."""
+        if state.after >= seen.size:
+            raise Problem(
+                Code.BUSY,
+                f"the peer shows its log up to {seen.size}, and record {state.after} was fetched of it",
+            )
         frontier, leaves = self._fold(state, seen)
         self._compare_lane(ahead, seen, leaves)
-        folded = frontier.size - state.frontier.size
-        state = replace(state, frontier=frontier, checkpoint=seen.note, done_at=None)
-        return self._fetch(state, seen, leaves, folded, clock)
-
-    # -- the steps -----------------------------------------------------------------------------------
+        return replace(state, frontier=frontier, checkpoint=seen.note, done_at=None), leaves
 
     def _compare(self, state: PeerState, seen: VerifiedCheckpoint) -> None:
         """Step 1. Of a smaller checkpoint it is tried to show that it is of another history: by itself it proves
@@ -145,6 +212,8 @@ class Round:
             return
         ahead = open_checkpoint(note, self._log_key)
         if ahead.size > seen.size:
+            if self._carried:
+                return
             raise Problem(Code.BUSY, "the peer's checkpoint is older than one that it showed before")
         compare(ahead, seen, leaves.tile)
         self._store.write(Job(lambda transaction: transaction.neighbours.drop_lane(self._name, note)))
@@ -159,24 +228,56 @@ class Round:
     ) -> RoundReport:
         """Steps 3 and 4, page after page."""
         new = known = pages = 0
-        while pages < PAGES_AT_MOST:
-            pages += 1
-            page = self._peer.page(state.after)
-            if page.checkpoint.size == seen.size:
-                compare(seen, page.checkpoint, leaves.tile)
-            items, further = incoming(page, state.after, leaves)
-            before = state.after
-            taken = self._reception.receive(state, items, clock())
-            state, new, known = taken.state, new + taken.new, known + taken.known
+        goes_on = False
+        for page in islice(self._pages(state.after, seen, leaves, clock), PAGES_AT_MOST):
+            taken = self._reception.take(state, page.judged)
+            state, new, known, pages = taken.state, new + taken.new, known + taken.known, pages + 1
             self._told(new + known, state.frontier.size)
-            if taken.problem is not None:
-                raise taken.problem
-            if further is not None:
-                raise further
-            if not page.more or state.after == before:
-                self._done(state, clock())
-                break
+            problem = taken.problem or page.problem
+            if problem is not None:
+                raise problem
+            goes_on = page.goes_on
+        if not goes_on:
+            self._done(state, clock())
         return RoundReport(self._name, new, known, folded, pages)
+
+    def _pages(
+        self, after: int, seen: VerifiedCheckpoint, leaves: Leaves, clock: Callable[[], datetime]
+    ) -> Iterator[_Page]:
+        """Pages ready to be stored: while one is, the next is judged, and the one after that is fetched."""
+        judged: Future[_Page] | None = None
+        goes_on = True
+        with ThreadPoolExecutor(2, thread_name_prefix="page") as ahead:
+            fetched = ahead.submit(self._peer.page, after)
+            while goes_on:
+                try:
+                    page = fetched.result()
+                except Problem:
+                    if judged is not None:
+                        yield judged.result()
+                    raise
+                before, after = after, _end(page, after)
+                goes_on = page.more and after > before
+                if goes_on:
+                    fetched = ahead.submit(self._peer.page, after)
+                last, judged = judged, ahead.submit(self._judge, page, before, seen, leaves, clock())
+                if last is not None:
+                    yield last.result()
+                    if not last.result().goes_on:
+                        return
+            assert judged is not None
+            yield judged.result()
+
+    def _judge(
+        self, page: Page, after: int, seen: VerifiedCheckpoint, leaves: Leaves, now: datetime
+    ) -> _Page:
+        """Step 3 for one page, up to where it is stored."""
+        if page.checkpoint.size == seen.size:
+            compare(seen, page.checkpoint, leaves.tile)
+        items, problem = incoming(page, after, leaves)
+        judged = self._reception.judge(self._name, items, now)
+        whole = problem is None and len(items) == len(page.items)
+        return _Page(judged, page.more and whole and bool(items), problem)
 
     def _done(self, state: PeerState, now: datetime) -> None:
         """Remember a round that came to its end."""
@@ -195,9 +296,9 @@ def incoming(page: Page, after: int, leaves: Leaves) -> tuple[list[Incoming], Pr
     Items beyond the folded log are left for the next round: the log grew while it was asked.
     """
     items: list[Incoming] = []
-    for each in page.items:
+    for each, routed in zip(page.items, decode_routed(_lines(page.items)), strict=True):
         try:
-            item = _incoming(each, after, leaves, page.checkpoint.size)
+            item = _incoming(each, routed, after, leaves, page.checkpoint.size)
         except Problem as problem:
             return items, problem
         if item is None:
@@ -207,9 +308,23 @@ def incoming(page: Page, after: int, leaves: Leaves) -> tuple[list[Incoming], Pr
     return items, None
 
 
-def _incoming(item: Any, after: int, leaves: Leaves, shown: int) -> Incoming | None:
-    """Step 3 for one item, None for one beyond the folded log; `shown` is the size under which the peer gave it.
+def _end(page: Page, after: int) -> int:
+    """The index after which the next page begins, as this one says: nothing of it is proven yet."""
+    last = page.items[-1] if page.items else None
+    index = last.get("index") if isinstance(last, dict) else None
+    return index if type(index) is int else after
 
+
+def _lines(items: Sequence[Any]) -> list[bytes]:
+    """Each item's entry, empty where it is none: what is wrong with that one is said when its turn comes."""
+    said = [item.get("entry") if isinstance(item, dict) else None for item in items]
+    return [line.encode(errors="replace") if isinstance(line, str) else b"" for line in said]
+
+
+def _incoming(item: Any, routed: Routed | None, after: int, leaves: Leaves, shown: int) -> Incoming | None:
+    """Step 3 for one item, None for one beyond the folded log.
+
+    `routed` is its entry, if it is of a record; `shown` is the size under which the peer gave it.
     Raises: Problem for what is not what the peer's log has.
     """
     with answers.contract():
@@ -219,7 +334,8 @@ def _incoming(item: Any, after: int, leaves: Leaves, shown: int) -> Incoming | N
         raise Problem(Code.CONFLICT, "the peer's page goes back")
     if index >= leaves.size:
         return None
-    entry = _proven(index, line, leaves)
+    _prove(index, line, leaves)
+    entry = routed or decode(line)
     if not isinstance(entry, Accepted):
         raise Problem(
             Code.NOT_ALLOWED, f"the peer gave a record that is '{entry.type}' there, not 'accepted'"
@@ -237,13 +353,12 @@ def _index(value: Any, shown: int) -> int:
     return value
 
 
-def _proven(index: int, line: bytes, leaves: Leaves) -> Entry:
-    """An entry that the peer's log has at an index."""
+def _prove(index: int, line: bytes, leaves: Leaves) -> None:
+    """Make sure that the peer's log has an entry at an index."""
     if len(line) > ENTRY_BYTES:
         raise Problem(Code.TOO_LARGE, "the peer's entry is longer than any may be")
     if leaves.leaf(index) != leaf_hash(line):
         raise Problem(Code.BAD_SIGNATURE, "the peer's entry is not the one in its log")
-    return decode(line)
 
 
 def _says_erased(index: int, accepted: Accepted, erased: Any, leaves: Leaves, shown: int) -> bool:
@@ -255,7 +370,9 @@ def _says_erased(index: int, accepted: Accepted, erased: Any, leaves: Leaves, sh
         at, line = _index(erased["index"], shown), erased["entry"].encode()
     if at >= leaves.size:
         return False
-    entry = _proven(at, line, leaves) if at > index else None
+    if at > index:
+        _prove(at, line, leaves)
+    entry = decode(line) if at > index else None
     if not isinstance(entry, Erased) or (entry.index, entry.digest) != (index, accepted.digest):
         raise Problem(Code.CONFLICT, "the peer keeps back a record that its log does not say was erased")
     return True

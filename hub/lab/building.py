@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import secrets
 import socket
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +35,8 @@ CEREMONY_KEYS: Final = 3
 CEREMONY_THRESHOLD: Final = 2
 DESCRIPTION: Final = "lab.json"
 SYNC_SECONDS: Final = 1
+FIRST_SOURCE: Final = 11
+"""Of 127.0.0.0/8: the first relayed node asks from 127.0.0.11."""
 EXPORT: Final = "export"
 IMPORT: Final = "import"
 
@@ -77,7 +79,40 @@ def office_folder(folder: Path, city: str) -> Path:
     return folder / "offices" / city
 
 
-def build(folder: Path, cities: Sequence[str], nodes: int, database: str | None, now: datetime) -> Lab:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a node is to be found, where it listens itself, and the address from which it asks its peers."""
+
+    url: str
+    listen: str
+    source: str | None = None
+
+
+Places = Callable[[int], Place]
+"""The place of each of a lab's nodes, which are counted from 0."""
+
+
+def plain(_number: int) -> Place:
+    """A free loopback port."""
+    address = f"127.0.0.1:{free_port()}"
+    return Place(f"http://{address}", address)
+
+
+def relayed(number: int) -> Place:
+    """A node behind a relay, which tells by its own loopback address who calls (`relay.py`)."""
+    return replace(
+        plain(number), listen=f"127.0.0.1:{free_port()}", source=f"127.0.0.{FIRST_SOURCE + number}"
+    )
+
+
+def build(  # noqa: PLR0917 (in the order of where, who, how)
+    folder: Path,
+    cities: Sequence[str],
+    nodes: int,
+    database: str | None,
+    now: datetime,
+    places: Places = plain,
+) -> Lab:
     """Make a lab in `folder`, which must be empty or absent; nothing is started.
 
     Raises: Problem `invalid` for cities or numbers that make no lab, `conflict` for a folder that holds
@@ -90,7 +125,7 @@ def build(folder: Path, cities: Sequence[str], nodes: int, database: str | None,
         parse_url(database)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = folder.resolve()
-    return _Builder(folder, cities, database, now).build(nodes)
+    return _Builder(folder, cities, database, now, places).build(nodes)
 
 
 def _check(cities: Sequence[str], nodes: int) -> None:
@@ -105,8 +140,11 @@ def _check(cities: Sequence[str], nodes: int) -> None:
 
 
 class _Builder:
-    def __init__(self, folder: Path, cities: Sequence[str], database: str | None, now: datetime) -> None:
+    def __init__(
+        self, folder: Path, cities: Sequence[str], database: str | None, now: datetime, places: Places
+    ) -> None:
         self._folder = folder
+        self._places = places
         self._cities = list(cities)
         self._database = database
         self._now = now
@@ -141,7 +179,10 @@ class _Builder:
             self._profile(f"{city}-{SYSTEM}", names[city], paths[0], city)
         auditor = generate_signing()
         auditors = [{"name": AUDITOR, "kid": auditor.kid, "key": self._keep("audit", auditor)}]
-        made = [self._node(f"{hosted[0]}.exchange", hosted) for hosted in hosts]
+        made = [
+            self._node(f"{hosted[0]}.exchange", hosted, self._places(number))
+            for number, hosted in enumerate(hosts)
+        ]
         for node, _ in made:
             self._profile(f"audit-{node.name}", node.name, auditors[0]["key"], None)
         agreements = self._agreements(cities)
@@ -162,7 +203,7 @@ class _Builder:
             trust=str(self._folder / "trust"),
         )
 
-    def _node(self, name: str, cities: list[str]) -> tuple[LabNode, dict[str, Any]]:
+    def _node(self, name: str, cities: list[str], place: Place) -> tuple[LabNode, dict[str, Any]]:
         home = self._folder / "nodes" / name
         (home / "keys").mkdir(parents=True, mode=0o700)
         passphrase = secrets.token_urlsafe(24)
@@ -173,24 +214,24 @@ class _Builder:
         for use, key in made.items():
             write_private(home / "keys" / f"{use}.pem", key, passphrase.encode())
         for city in cities:
-            for place in (EXPORT, IMPORT):
-                (office_folder(self._folder, city) / place).mkdir(parents=True, mode=0o700)
-        url = f"http://127.0.0.1:{free_port()}"
+            for folder in (EXPORT, IMPORT):
+                (office_folder(self._folder, city) / folder).mkdir(parents=True, mode=0o700)
+        source = "" if place.source is None else f'source = "{place.source}"\n'
         log = VerifierKey(name, ED25519, made["log"].public)
         witness = VerifierKey(name, COSIGNATURE, made["witness"].public)
         (home / "hub.toml").write_text(
-            f'name = "{name}"\nurl = "{url}"\nlisten = "{url.removeprefix("http://")}"\n'
+            f'name = "{name}"\nurl = "{place.url}"\nlisten = "{place.listen}"\n'
             f'database = "{self._database_of(name, log)}"\ntrust = "../../trust"\nstate = "state"\n\n'
             '[keys]\nnode = "keys/node.pem"\nlog = "keys/log.pem"\nwitness = "keys/witness.pem"\n'
-            f'passphrase_file = "keys/passphrase"\n\n[sync]\nseconds = {SYNC_SECONDS}\n'
+            f'passphrase_file = "keys/passphrase"\n\n[sync]\nseconds = {SYNC_SECONDS}\n{source}'
             + "".join(map(self._office, cities))
         )
         node = LabNode(
-            name, url, cities, 0, str(log), str(witness), made["node"].kid, made["node"].public.pem()
+            name, place.url, cities, 0, str(log), str(witness), made["node"].kid, made["node"].public.pem()
         )
         listed = {
             "name": name,
-            "url": url,
+            "url": place.url,
             "keys": [self._listed(made["node"], "node")],
             "log": str(log),
             "witness": str(witness),

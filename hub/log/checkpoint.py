@@ -107,6 +107,12 @@ def add_cosignatures(note: str, lines: Iterable[str]) -> str:
     return added
 
 
+def submission(old: int, proof: Iterable[bytes], note: str) -> bytes:
+    """What a witness is sent (tlog-witness): the size it cosigned last, the proof from there, and a checkpoint."""
+    hashes = "".join(f"{encode_base64(each)}\n" for each in proof)
+    return f"old {old}\n{hashes}\n{note}".encode()
+
+
 def open_checkpoint(
     note: str | bytes, log: VerifierKey, witnesses: Iterable[VerifierKey] = ()
 ) -> VerifiedCheckpoint:

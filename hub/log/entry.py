@@ -3,13 +3,13 @@
 The rules:
 
 1. Names sorted, no white space, escaped only where JSON needs it; integers and strings only, but for `to`, a
-   map of city codes to numbers, and `indexes`, a list of numbers. One entry has one spelling.
+   map of city codes to numbers, and `indexes` and `ahead`, lists of numbers. One entry has one spelling.
 2. `v` is 1, `at` an RFC 3339 time with an offset, and every type has exactly the members of its row.
 3. An entry holds digests and routing, never contents and never personal data.
 4. What is encoded passes the same checks as what is decoded.
 
 `to` numbers each recipient's stream, 1, 2, 3 …, over `accepted` and `received` entries together; a number
-left out shows.
+left out shows. In a `moved` entry it has the numbers of another log.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
+
+import orjson
 
 from hub.errors import Code, Problem
 from hub.log.form import VERSION, check, numberings
@@ -33,8 +35,8 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Routed(Entry):
-    """A record went into the log, numbered for each recipient."""
+class OfRecord(Entry):
+    """A record that is in this log, with the numbers that it has for its recipients in one."""
 
     id: str
     revision: int
@@ -43,6 +45,11 @@ class Routed(Entry):
     sender: str
     marking: str
     to: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Routed(OfRecord):
+    """A record went into the log, numbered there for each recipient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,43 @@ class Received(Routed):
     type: ClassVar[str] = "received"
     via: str
     via_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moved(OfRecord):
+    """The record came with a city that moved here, from the log of `via`; `to` has the numbers of that one."""
+
+    type: ClassVar[str] = "moved"
+    via: str
+    via_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Departed(Entry):
+    """A city is hosted by `node` from here on; `last` is the last number of its stream in this log by then."""
+
+    type: ClassVar[str] = "departed"
+    city: str
+    node: str
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted(Entry):
+    """A city has come, with what the log of `via` held for it at `via_size`, where `last` was its stream's last number.
+
+    Its stream is here from the index `begins` on. Of what was numbered for it in this log, `via` had all up to the
+    number `before`, and of those behind it the ones in `ahead`: alerts, which do not wait for their turn.
+    """
+
+    type: ClassVar[str] = "hosted"
+    city: str
+    via: str
+    via_size: int
+    last: int
+    begins: int
+    before: int
+    ahead: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +165,31 @@ class Equivocation(Entry):
     theirs: str
 
 
+@dataclass(frozen=True, slots=True)
+class Epoch(Entry):
+    """This log was restored from an old copy, and has another history from here on than `abandoned`, its checkpoint."""
+
+    type: ClassVar[str] = "epoch"
+    abandoned: str
+    basis: str
+
+
 _CLASSES: Final[dict[str, type[Entry]]] = {
     made.type: made
-    for made in (Accepted, Received, Served, Opened, Refused, TrustChanged, Erased, Equivocation)
+    for made in (
+        Accepted,
+        Received,
+        Moved,
+        Departed,
+        Hosted,
+        Served,
+        Opened,
+        Refused,
+        TrustChanged,
+        Erased,
+        Equivocation,
+        Epoch,
+    )
 }
 
 
@@ -190,6 +256,70 @@ def received(
     return line if numberings((line,))[0] is not None else _write(members)
 
 
+def moved(
+    *,
+    at: str,
+    id: str,
+    revision: int,
+    digest: str,
+    kind: str,
+    sender: str,
+    marking: str,
+    to: Mapping[str, int],
+    via: str,
+    via_index: int,
+) -> bytes:
+    """The line of a `moved` entry; `to` is that of the entry at `via_index` of the log of `via`."""
+    return _write(
+        {
+            "at": at,
+            "digest": digest,
+            "from": sender,
+            "id": id,
+            "kind": kind,
+            "marking": marking,
+            "revision": revision,
+            "to": dict(to),
+            "type": "moved",
+            "v": VERSION,
+            "via": via,
+            "via_index": via_index,
+        }
+    )
+
+
+def departed(*, at: str, city: str, node: str, last: int) -> bytes:
+    """The line of a `departed` entry; `last` is 0 where this log has numbered nothing for the city."""
+    return _write(_members("departed", at, city=city, node=node, last=last))
+
+
+def hosted(
+    *,
+    at: str,
+    city: str,
+    via: str,
+    via_size: int,
+    last: int,
+    begins: int,
+    before: int,
+    ahead: Sequence[int] = (),
+) -> bytes:
+    """The line of a `hosted` entry; `via_size` and `last` are 0 where nothing was handed over."""
+    return _write(
+        _members(
+            "hosted",
+            at,
+            city=city,
+            via=via,
+            via_size=via_size,
+            last=last,
+            begins=begins,
+            before=before,
+            ahead=list(ahead),
+        )
+    )
+
+
 def served(*, at: str, by: str, request: str, indexes: Sequence[int]) -> bytes:
     """The line of a `served` entry; `by` is a key id, `request` the digest of the signature base."""
     return _write(_members("served", at, by=by, request=request, indexes=list(indexes)))
@@ -220,6 +350,11 @@ def equivocation(*, at: str, origin: str, ours: str, theirs: str) -> bytes:
     return _write(_members("equivocation", at, origin=origin, ours=ours, theirs=theirs))
 
 
+def epoch(*, at: str, abandoned: str, basis: str) -> bytes:
+    """The line of an `epoch` entry; `abandoned` is a checkpoint that this log signed and does not hold any more."""
+    return _write(_members("epoch", at, abandoned=abandoned, basis=basis))
+
+
 def _members(type_: str, at: str, **members: Any) -> dict[str, Any]:
     return {"v": VERSION, "type": type_, "at": at, **members}
 
@@ -245,6 +380,27 @@ def decode(line: bytes) -> Entry:
     made = _CLASSES[check(members)]
     values = {"sender" if name == "from" else name: value for name, value in members.items()}
     del values["v"], values["type"]
-    if "indexes" in values:
-        values["indexes"] = tuple(values["indexes"])
+    for name in ("indexes", "ahead"):
+        if name in values:
+            values[name] = tuple(values[name])
     return made(**values)
+
+
+def decode_routed(lines: Sequence[bytes]) -> list[Routed | None]:
+    """The entries of lines that are `accepted` or `received` ones; None for others and broken lines.
+
+    It judges as `decode` does, which says of the others what they are, at a fraction of the cost.
+    """
+    return [
+        None if to is None else _routed(orjson.loads(line), to)
+        for line, to in zip(lines, numberings(lines), strict=True)
+    ]
+
+
+def _routed(members: dict[str, Any], to: dict[str, int]) -> Routed:
+    names = ("at", "id", "revision", "digest", "kind", "from", "marking")
+    at, record_id, revision, digest, kind, sender, marking = (members[name] for name in names)
+    routed = (at, record_id, revision, digest, kind, sender, marking, to)
+    if members["type"] == Accepted.type:
+        return Accepted(*routed)
+    return Received(*routed, members["via"], members["via_index"])

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Final
 
 import orjson
@@ -23,6 +24,8 @@ NUMBER_LIMIT: Final = 10**15
 """Numbers in entries stay below this, which every JSON reader holds exactly (RFC 8259 §6)."""
 BASIS_LENGTH: Final = 500
 OPERATOR_LENGTH: Final = 128
+AHEAD: Final = 2_000
+"""Of the numbers that a city's old node had fetched ahead of others, at most so many are told."""
 
 _CITY: Final = "[1-9][0-9]{5}"
 _POSITIVE: Final = "[1-9][0-9]{0,14}+"
@@ -81,6 +84,16 @@ def _is_index_list(value: Any) -> bool:
     return isinstance(value, list) and 0 < len(value) <= PAGE_RECORDS and all(map(_is_index, value))
 
 
+def _is_number_list(value: Any) -> bool:
+    """Numbers of a stream, each greater than the one before; there may be none."""
+    return (
+        isinstance(value, list)
+        and len(value) <= AHEAD
+        and all(map(_is_positive, value))
+        and all(one < other for one, other in pairwise(value))
+    )
+
+
 def _is_checkpoint(value: Any) -> bool:
     try:
         split_note(value)
@@ -113,12 +126,24 @@ _ROUTED: Final[dict[str, _Form]] = {
 FORMS: Final[dict[str, dict[str, _Form]]] = {
     "accepted": _ROUTED,
     "received": {**_ROUTED, "via": _like(_ORIGIN), "via_index": _is_index},
+    "moved": {**_ROUTED, "via": _like(_ORIGIN), "via_index": _is_index},
+    "departed": {"city": _is_city, "node": _like(_ORIGIN), "last": _is_index},
+    "hosted": {
+        "city": _is_city,
+        "via": _like(_ORIGIN),
+        "via_size": _is_index,
+        "last": _is_index,
+        "begins": _is_index,
+        "before": _is_index,
+        "ahead": _is_number_list,
+    },
     "served": {"by": _is_kid, "request": _is_digest, "indexes": _is_index_list},
     "opened": {"by": _text(OPERATOR_LENGTH), "id": _is_id, "revision": _is_positive},
     "refused": {"by": _is_kid, "code": _is_code, "digest": _is_digest},
     "trust": {"file": _like("[a-z0-9][a-z0-9._-]{0,63}"), "version": _is_positive, "digest": _is_digest},
     "erased": {"index": _is_index, "digest": _is_digest, "basis": _text(BASIS_LENGTH)},
     "equivocation": {"origin": _like(_ORIGIN), "ours": _is_checkpoint, "theirs": _is_checkpoint},
+    "epoch": {"abandoned": _is_checkpoint, "basis": _text(BASIS_LENGTH)},
 }
 TYPES: Final = tuple(FORMS)
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -52,6 +52,8 @@ class Found:
     """By city code, in the log's order: the first number of its stream, and the index of that entry."""
     last: Mapping[str, int]
     """The last number of each stream; there is no gap between."""
+    moves: Sequence[tuple[int, entries.Departed | entries.Hosted]]
+    """Cities that departed or came before anything was numbered for them here, to be held against what was before."""
     roots: bytes
     """The roots of the full level-0 tiles: hashes of level 1."""
     tail: bytes
@@ -93,7 +95,7 @@ def check_range(reader: LogReader, first: int, size: int, progress: Progress | N
                 progress(begin + width, size)
     except Problem as problem:
         fault = problem
-    return Found(+streams.types, streams.first, streams.last(), bytes(roots), tail, fault)
+    return Found(+streams.types, streams.first, streams.last(), streams.moves, bytes(roots), tail, fault)
 
 
 def compare(reader: LogReader, level: int, number: int, tile: bytes) -> None:
@@ -118,6 +120,25 @@ def gap(index: int, city: str, n: int, awaited: int) -> Problem:
     )
 
 
+def check_move(index: int, entry: entries.Departed | entries.Hosted, last: int) -> None:
+    """Hold what the entry at `index` says of a city's stream against its last number by then.
+
+    Raises `Problem` CONFLICT.
+    """
+    if isinstance(entry, entries.Departed):
+        if entry.last != last:
+            raise Problem(
+                Code.CONFLICT,
+                f"entry {index}: {entry.city} departs at number {entry.last} of its stream, which is at {last}",
+            )
+    elif (
+        entry.before > last or entry.begins > index or any(not entry.before < n <= last for n in entry.ahead)
+    ):
+        raise Problem(
+            Code.CONFLICT, f"entry {index}: {entry.city} was given more of its stream than there is"
+        )
+
+
 def _bundle(reader: LogReader, number: int, width: int) -> list[bytes]:
     try:
         return tiles.decode_bundle(reader.entries(number, width), width)
@@ -137,6 +158,7 @@ class _Streams:
     def __init__(self) -> None:
         self.types: Counter[str] = Counter()
         self.first: dict[str, tuple[int, int]] = {}
+        self.moves: list[tuple[int, entries.Departed | entries.Hosted]] = []
         self._awaited: dict[str, int] = {}
 
     def last(self) -> dict[str, int]:
@@ -168,6 +190,11 @@ class _Streams:
         except Problem as problem:
             raise Problem(problem.code, f"entry {index}: {problem.detail}", where=problem.where) from problem
         self.types[entry.type] += 1
+        if isinstance(entry, entries.Departed | entries.Hosted):
+            if entry.city in self._awaited:
+                check_move(index, entry, self._awaited[entry.city] - 1)
+            else:
+                self.moves.append((index, entry))
 
 
 # --- several processes ---

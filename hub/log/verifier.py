@@ -12,14 +12,16 @@ believed. It needs no network, no database and no clock.
 5. The entry is in that log at its index.
 6. Enough witnesses cosigned the checkpoint; a node's witness does not count for the node's own log.
 7. The key was valid when the record was issued, and not revoked when it was accepted. That is when the entry was made;
-   a `received` one was made later, by a node that answers for the time of the origin's entry, which it names: what the
-   origin accepted before a revocation stays valid. Of such a one it is checked that the record was issued before.
+   a `received` or `moved` one was made later, by a node that answers for the time of the origin's entry, which it
+   names: what the origin accepted before a revocation stays valid. Of such a one it is checked that the record was
+   issued before.
 
 `verify_log` takes these, reading each entry once and keeping no more than a few ranges' findings (`ranges.py`,
 which checks entries and level 0) and one tile a level:
 
 1. The checkpoint is signed by the log; enough witnesses cosigned it.
-2. Every entry is well formed, and every recipient's stream counts 1, 2, 3 … without a gap.
+2. Every entry is well formed, and every recipient's stream counts 1, 2, 3 … without a gap. A city that departed did so
+   at the last number of its stream, and one that came was given no more of it than there is.
 3. Every tile of every level is what the entries below it hash to. No tile is taken on the word of another,
    so a forged one shows even where its parent is right (as CVE-2026-56865 did not show in Go's reader).
 4. The root over all entries is the checkpoint's.
@@ -39,7 +41,7 @@ from hub.log import receipt as receipts
 from hub.log import tile as tiles
 from hub.log.checkpoint import Checkpoint, Cosignature, VerifiedCheckpoint, open_checkpoint
 from hub.log.note import VerifierKey, split_note
-from hub.log.ranges import Found, Progress, check_ranges, compare, gap
+from hub.log.ranges import Found, Progress, check_move, check_ranges, compare, gap
 from hub.log.reader import LogReader
 from hub.log.tree import leaf_hash, verify_inclusion
 from keys import record_signature
@@ -54,7 +56,7 @@ class Verdict:
     record: record_schema.Record
     digest: str
     key: TrustedKey
-    entry: entries.Routed
+    entry: entries.OfRecord
     index: int
     checkpoint: VerifiedCheckpoint
 
@@ -83,7 +85,7 @@ def verify_record(
     # 1. The receipt and its entry.
     parsed = receipts.Receipt.parse(receipt)
     entry = entries.decode(parsed.entry)
-    if not isinstance(entry, entries.Routed):
+    if not isinstance(entry, entries.OfRecord):
         raise Problem(Code.NOT_ALLOWED, f"an entry of type {entry.type} is no receipt for a record")
     done(1)
     # 2. The record's key and signature.
@@ -116,9 +118,8 @@ def verify_record(
     _check_quorum(checkpoint, quorum)
     done(6)
     # 7. The key's validity.
-    accepted_at = (
-        record.issued_at if isinstance(entry, entries.Received) else datetime.fromisoformat(entry.at)
-    )
+    is_first = isinstance(entry, entries.Accepted)
+    accepted_at = datetime.fromisoformat(entry.at) if is_first else record.issued_at
     if not key.valid_at(record.issued_at, accepted_at):
         raise Problem(Code.UNKNOWN_KEY, "the record's key was not valid when it was issued and entered")
     done(7)
@@ -129,8 +130,8 @@ def _ignore(_step: int) -> None:
     pass
 
 
-def _compare(entry: entries.Routed, record: record_schema.Record, digest: str) -> None:
-    """Step 3: the entry is of this record. A `received` entry names those recipients only that it serves."""
+def _compare(entry: entries.OfRecord, record: record_schema.Record, digest: str) -> None:
+    """Step 3: the entry is of this record. One that was not accepted here may name some of the recipients only."""
     pairs: dict[str, tuple[object, object]] = {
         "digest": (entry.digest, digest),
         "id": (entry.id, record.id),
@@ -237,6 +238,8 @@ class _Streams:
             awaited = self.last.get(city, 0) + 1
             if n != awaited:
                 raise gap(index, city, n, awaited)
+        for index, entry in found.moves:
+            check_move(index, entry, self.last.get(entry.city, 0))
         self.last.update(found.last)
         self.types.update(found.types)
 

@@ -33,7 +33,6 @@ from hub.offices.opening import opened
 from hub.offices.settings import SinkSettings, folder_access
 from hub.offices.sinks import Sink, TableSink, open_sink
 from hub.offices.sources.source import temporary_copy
-from hub.store.offices import SinkState
 from schemas import divisions
 from schemas.labels import label
 from schemas.record import Record
@@ -124,7 +123,9 @@ class Dispatch:
     def _feed(self, settings: SinkSettings, sink: Sink | TableSink, report: SinkReport) -> bool:
         """One batch; whether there was one."""
         city, name = self._office.city, report.sink
-        state = self._memory.sinks.state(city, name)
+        state = self._memory.sinks.state(city, name).at(self._office.client.node.name)
+        # An index of one node's log may be that of another record in another's.
+        suffix = f"-{state.node}" if state.elsewhere else ""
         bookmark = Passing(state.after, state.numbers)
         arrivals: list[Arrival] = []
         for arrival in self._office.client.pull(bookmark):
@@ -141,13 +142,14 @@ class Dispatch:
         self._memory.sinks.move(city, name, replace(state, upto=upto))
         meant = [each for each in arrivals if self._is_meant(settings, each)]
         batch = self._sorted(meant, report)
-        self._write(sink, f"{upto:08d}", batch.carried, report)
+        self._write(sink, f"{upto:08d}{suffix}", batch.carried, report)
         for signed in batch.signed:
             self._give_signed(sink, signed, report)
         for answer in batch.answers:
             self._tell(answer, report)
-        self._write(sink, f"{upto:08d}-outcomes", list(self._outcomes(batch.own)), report)
-        self._memory.sinks.move(city, name, SinkState(bookmark.after, None, bookmark.numbers))
+        self._write(sink, f"{upto:08d}{suffix}-outcomes", list(self._outcomes(batch.own)), report)
+        given = replace(state, after=bookmark.after, upto=None, numbers=bookmark.numbers)
+        self._memory.sinks.move(city, name, given)
         return True
 
     def _is_meant(self, settings: SinkSettings, arrival: Arrival) -> bool:

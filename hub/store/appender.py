@@ -28,6 +28,10 @@ from hub.store.transaction import Claim, SignCheckpoint, Transaction
 from schemas import limits
 
 T = TypeVar("T")
+HALTED = (
+    "this node's log has gone back, and nothing is written: `hub recover` shows its operator the ways back"
+)
+HALTED_SECONDS = 600
 logger = structlog.get_logger(__name__)
 
 
@@ -38,6 +42,8 @@ class Job(Generic[T]):
     apply: Callable[[Transaction], T]
     claim: Claim | None = None
     ids: Sequence[str] = ()
+    even_halted: bool = False
+    """Whether it is done even where the log has gone back: nothing but what puts it in order again is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +174,8 @@ class Appender:
 
 def _apply(job: Job[Any], transaction: Transaction) -> Any:
     try:
+        if transaction.halted is not None and not job.even_halted:
+            raise Problem(Code.BUSY, HALTED, retry_after=HALTED_SECONDS)
         if job.claim is not None and not transaction.claim(job.claim):
             raise Problem(Code.REPLAYED, "this nonce was used before")
         return job.apply(transaction)

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-import psycopg
 from sqlalchemy import Connection, Table, insert
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import OperationalError
@@ -33,7 +32,7 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[tuple[Any, 
         with driver.cursor() as cursor, cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN') as copy:
             for row in rows:
                 copy.write_row(row)
-    except psycopg.Error as error:
+    except connection.dialect.loaded_dbapi.Error as error:
         raise OperationalError(f"COPY {table.name}", None, Exception(type(error).__name__)) from None
 
 

@@ -6,7 +6,7 @@ Bound to a connection: questions are asked of a reader's (`Store.ask`), changes 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +15,8 @@ from sqlalchemy import Connection, Row, delete, insert, select
 
 from hub.errors import Code, Problem
 from hub.log.tree import CompactRange
-from hub.store.tables import cosignatures, evidence, lanes, leases, peers, witnessed
+from hub.store.moves import Position
+from hub.store.tables import carried, cosignatures, evidence, lanes, leases, peers, witnessed
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,9 @@ class PeerState:
     `frontier` is the compact range of the folded log and `checkpoint` the note that it was held against, empty at
     the beginning; `after` is the index of the last record that was fetched, and `numbers` the last number of each
     stream, `seen_at` the newest time that its entries named. `problem` says in words why the last `failures` rounds
-    failed. `cut_at` is set while nothing is taken.
+    failed. `cut_at` is set while nothing is taken. `places` is the index at which each stream's last number stands, and
+    `left_at` where a city was left that is hosted here no more.
+    `refused` is the index of the record that the last round came to and did not take.
     """
 
     name: str
@@ -39,6 +42,16 @@ class PeerState:
     failures: int = 0
     problem: str | None = None
     cut_at: str | None = None
+    left_at: Mapping[str, Position] = field(default_factory=dict)
+    refused: int | None = None
+    places: Mapping[str, int] = field(default_factory=dict)
+
+    def position(self, city: str) -> Position:
+        """How far the peer was fetched for a city: up to where its stream's last number stands, and all before."""
+        if city in self.left_at:
+            return self.left_at[city]
+        number = self.numbers.get(city, 0 if self.after < 0 else None)
+        return Position(self.places.get(city, -1 if number == 0 else self.after), number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +84,15 @@ class Accusation:
     document: str
     at: str
     index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How far a peer has this node's log, as its newest bundle, made `at`, said: its size, and the last record."""
+
+    size: int
+    after: int
+    at: str
 
 
 class Neighbours:
@@ -106,6 +128,9 @@ class Neighbours:
                 failures=state.failures,
                 problem=state.problem,
                 cut_at=state.cut_at,
+                refused_idx=state.refused,
+                places=orjson.dumps(dict(state.places)).decode(),
+                left_at=_written(state.left_at),
             )
         )
 
@@ -117,7 +142,11 @@ class Neighbours:
         held = self.peer(state.name)
         if held.cut_at is not None:
             raise Problem(Code.NOT_ALLOWED, f"{state.name} was cut off meanwhile")
-        if held.after != state.after or held.frontier.size > state.frontier.size:
+        if (
+            held.after != state.after
+            or held.frontier.size > state.frontier.size
+            or (held.numbers, held.left_at) != (state.numbers, state.left_at)
+        ):
             raise Problem(Code.BUSY, f"another process has gone on with {state.name}", retry_after=5)
 
     def fail(self, name: str, said: str, at: str) -> int:
@@ -141,6 +170,18 @@ class Neighbours:
         """Forget such a checkpoint, where it still is the newest."""
         self._connection.execute(delete(lanes).where(lanes.c.name == name, lanes.c.checkpoint == checkpoint))
 
+    def told(self, name: str) -> Told | None:
+        """What a peer's newest bundle said of how far the peer has this node's log."""
+        row = self._connection.execute(select(carried).where(carried.c.peer == name)).one_or_none()
+        return None if row is None else Told(row.size, row.after, row.told_at)
+
+    def put_told(self, name: str, told: Told) -> None:
+        """Remember what a peer's bundle said."""
+        self._connection.execute(delete(carried).where(carried.c.peer == name))
+        self._connection.execute(
+            insert(carried).values(peer=name, size=told.size, after=told.after, told_at=told.at)
+        )
+
     # -- witnessing ----------------------------------------------------------------------------------
 
     def witnessed(self, origin: str) -> Witnessed | None:
@@ -156,6 +197,10 @@ class Neighbours:
                 origin=origin, size=seen.size, root=seen.root, checkpoint=seen.checkpoint
             )
         )
+
+    def drop_witnessed(self, origin: str) -> None:
+        """Forget what was cosigned of a log."""
+        self._connection.execute(delete(witnessed).where(witnessed.c.origin == origin))
 
     def cosigned(self, size: int | None = None) -> list[Cosigned]:
         """Lines of witnesses under this node's checkpoints: of one size, or all, the newest first."""
@@ -212,12 +257,19 @@ class Neighbours:
 
     # -- leases --------------------------------------------------------------------------------------
 
-    def lease(self, name: str, holder: str, at: str, until: str) -> bool:
-        """Take or prolong a lease; False where another holds it at `at`."""
+    def lease(
+        self,
+        name: str,
+        holder: str,
+        at: str,
+        until: str,
+        is_gone: Callable[[str], bool] = lambda _holder: False,
+    ) -> bool:
+        """Take or prolong a lease; False where another holds it at `at` who is not known to be gone."""
         row = self._connection.execute(
             select(leases).where(leases.c.name == name).with_for_update()
         ).one_or_none()
-        if row is not None and row.holder != holder and row.until > at:
+        if row is not None and row.holder != holder and row.until > at and not is_gone(row.holder):
             return False
         self._connection.execute(delete(leases).where(leases.c.name == name))
         self._connection.execute(insert(leases).values(name=name, holder=holder, until=until))
@@ -226,6 +278,10 @@ class Neighbours:
     def release(self, name: str, holder: str) -> None:
         """Let go of a lease."""
         self._connection.execute(delete(leases).where(leases.c.name == name, leases.c.holder == holder))
+
+
+def _written(left_at: Mapping[str, Position]) -> str:
+    return orjson.dumps({city: [place.after, place.number] for city, place in left_at.items()}).decode()
 
 
 def _peer(row: Row[Any]) -> PeerState:
@@ -241,4 +297,7 @@ def _peer(row: Row[Any]) -> PeerState:
         row.failures,
         row.problem,
         row.cut_at,
+        {city: Position(*place) for city, place in orjson.loads(row.left_at).items()},
+        row.refused_idx,
+        orjson.loads(row.places),
     )

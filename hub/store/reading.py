@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
 
-from sqlalchemy import Connection, Select, and_, func, or_, select, union
+from sqlalchemy import Connection, Select, and_, func, or_, select, union, union_all
 
+from hub.store.moves import Moves, read_moves
 from hub.store.tables import (
+    MISSING,
     acknowledgements,
     deliveries,
     entries,
@@ -19,12 +22,18 @@ from hub.store.tables import (
 from hub.store.transaction import id_bytes
 from schemas import limits
 
+ACCEPTED_END: Final = '"type":"accepted","v":1}'
+"""How the entry of a record ends that a hosted city's system pushed here."""
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """What a pull asks for: records addressed to `cities` after index `after`, narrowed by the filters.
 
-    With `emptied` records that were erased are among them, without their bytes, and none is left out unsaid.
+    With `emptied` records that were erased are among them, without their bytes, and none is left out unsaid. With
+    `sent` it asks for what those cities have sent instead, and no filter counts. With `own` it asks for what this node
+    accepted itself; what it received from others is passed over. `since` names, by city, the index before which nothing
+    is asked for, and `before` the one at which it ends for all.
     """
 
     cities: frozenset[str]
@@ -34,6 +43,10 @@ class Selection:
     sender: str | None = None
     marking: str | None = None
     emptied: bool = False
+    sent: bool = False
+    own: bool = False
+    since: Mapping[str, int] = field(default_factory=dict)
+    before: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +66,7 @@ class Item:
 class Page:
     """A page in log order; `more` if the selection goes on after its last item.
 
-    `due` where it ends before a record whose time is over and which nobody has erased yet.
+    `due` where it ends before a record whose time is over and which nobody has erased yet, or whose bytes are missing.
     """
 
     items: list[Item]
@@ -91,11 +104,13 @@ class Head:
     size: int
     frontier: bytes
     checkpoint: str
+    halted: str | None = None
+    moves: Moves = field(default_factory=Moves)
 
 
 def head(connection: Connection) -> Head:
     row = connection.execute(select(log_head)).one()
-    return Head(row.origin, row.size, bytes(row.frontier), row.checkpoint)
+    return Head(row.origin, row.size, bytes(row.frontier), row.checkpoint, row.halted, read_moves(row.moves))
 
 
 def page(connection: Connection, selection: Selection, at: str) -> Page:
@@ -121,12 +136,16 @@ def _page(connection: Connection, selection: Selection, at: str) -> Page:
             _page_query(selection, reach + 1)
         )
         with found:
-            for index, forget_at, entry, jws in found:
+            for index, forget_at, erased_idx, entry, jws in found:
                 if len(items) == selection.limit:
                     return Page(items, more=True)
                 rows, last = rows + 1, index
+                if selection.own and not entry.endswith(ACCEPTED_END):
+                    continue
                 due = forget_at is not None and forget_at <= at
-                if due and selection.emptied:
+                if erased_idx == MISSING and selection.sent:
+                    continue
+                if erased_idx == MISSING or (due and selection.emptied):
                     return Page(items, more=True, due=True)
                 if jws is None and selection.emptied:
                     items.append(Item(index, entry, None))
@@ -153,22 +172,40 @@ def _erased(connection: Connection, indexes: Sequence[int]) -> dict[int, tuple[i
     return {index: (entry, line) for index, entry, line in connection.execute(query)}
 
 
-def _page_query(selection: Selection, limit: int) -> Select[int, str | None, str, str | None]:
+def _page_query(selection: Selection, limit: int) -> Select[int, str | None, int | None, str, str | None]:
+    if selection.sent:
+        return _sent_query(selection, limit)
     # Each city's part is cut by itself along its index; only these few are merged, joined and sorted.
     parts = [_chosen(selection, city, limit).subquery() for city in sorted(selection.cities)]
-    chosen = union(*(select(part.c.idx) for part in parts)).subquery()
+    chosen = union(*(select(part.c.idx, part.c.at) for part in parts)).subquery()
     return (
-        select(records.c.idx, records.c.forget_at, entries.c.line, records.c.jws)
-        .join(chosen, chosen.c.idx == records.c.idx)
+        select(chosen.c.idx, records.c.forget_at, records.c.erased_idx, entries.c.line, records.c.jws)
+        .join(records, records.c.idx == chosen.c.at)
+        .join(entries, entries.c.idx == chosen.c.idx)
+        .order_by(chosen.c.idx)
+        .limit(limit)
+    )
+
+
+def _sent_query(selection: Selection, limit: int) -> Select[int, str | None, int | None, str, str | None]:
+    """What the cities have sent. No index serves this: it is asked where a node has lost its own records."""
+    return (
+        select(records.c.idx, records.c.forget_at, records.c.erased_idx, entries.c.line, records.c.jws)
         .join(entries, entries.c.idx == records.c.idx)
+        .where(records.c.sender.in_(selection.cities), records.c.idx > selection.after)
         .order_by(records.c.idx)
         .limit(limit)
     )
 
 
-def _chosen(selection: Selection, city: str, limit: int) -> Select[int]:
+def _chosen(selection: Selection, city: str, limit: int) -> Select[int, int]:
+    """Of one city's stream: the indexes of its entries, and where their records are held."""
     mine = deliveries.c
-    query = select(mine.idx).where(mine.city == city, mine.idx > selection.after)
+    after = max(selection.after, selection.since.get(city, 0) - 1)
+    held_at = func.coalesce(mine.held_at, mine.idx).label("at")
+    query = select(mine.idx, held_at).where(mine.city == city, mine.idx > after, mine.n > 0)
+    if selection.before is not None:
+        query = query.where(mine.idx < selection.before)
     if selection.kind is not None:
         query = query.where(mine.kind == selection.kind)
     if selection.sender is not None:
@@ -183,10 +220,10 @@ def revisions(connection: Connection, record_id: str, cities: Collection[str]) -
 
     The choice is made in the database: what is left out costs no more time than what does not exist.
     """
-    concerned = (
-        select(deliveries.c.idx)
-        .where(deliveries.c.city.in_(list(cities)), deliveries.c.idx == records.c.idx)
-        .exists()
+    mine = select(deliveries.c.idx).where(deliveries.c.city.in_(list(cities)))
+    concerned = or_(
+        mine.where(deliveries.c.idx == records.c.idx).exists(),
+        mine.where(deliveries.c.held_at == records.c.idx).exists(),
     )
     query = (
         select(
@@ -226,20 +263,26 @@ def contents(connection: Connection, indexes: Sequence[int], at: str) -> dict[in
 
 
 def delivery(connection: Connection, index: int, digest: str, cities: Collection[str]) -> list[Delivery]:
-    """How far the revision at `index` got with each of `cities`, its recipients."""
+    """How far the revision at `index` got with each of `cities`, as far as they are its recipients."""
+    mine = select(deliveries.c.city, deliveries.c.fetched_at).where(deliveries.c.city.in_(list(cities)))
+    placed = union_all(
+        mine.where(deliveries.c.idx == index), mine.where(deliveries.c.held_at == index)
+    ).subquery()
     query = (
-        select(deliveries.c.city, deliveries.c.fetched_at, acknowledgements.c.outcome, acknowledgements.c.at)
+        select(
+            placed.c.city, func.max(placed.c.fetched_at), acknowledgements.c.outcome, acknowledgements.c.at
+        )
         .outerjoin(
             acknowledgements,
             and_(
-                acknowledgements.c.city == deliveries.c.city,
+                acknowledgements.c.city == placed.c.city,
                 acknowledgements.c.digest == bytes.fromhex(digest),
             ),
         )
-        .where(deliveries.c.idx == index, deliveries.c.city.in_(list(cities)))
-        .order_by(deliveries.c.city)
+        .group_by(placed.c.city, acknowledgements.c.outcome, acknowledgements.c.at)
+        .order_by(placed.c.city)
     )
-    return [Delivery(row.city, row.fetched_at, row.outcome, row.at) for row in connection.execute(query)]
+    return [Delivery(*row) for row in connection.execute(query)]
 
 
 def lines(connection: Connection, start: int, end: int) -> Iterator[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import bindparam, delete, select, tuple_, update
+from sqlalchemy import bindparam, delete, select, tuple_, union_all, update
 
 from hub.store.tables import (
     acknowledgements,
@@ -28,10 +28,18 @@ STORED_RECORD: Final = select(records.c.jws).where(records.c.idx == bindparam("a
 DELIVERY: Final = select(deliveries.c.n).where(
     deliveries.c.city == bindparam("of"), deliveries.c.idx == bindparam("at")
 )
+_LATER_DELIVERY: Final = select(deliveries.c.n).where(
+    deliveries.c.held_at == bindparam("at"), deliveries.c.city == bindparam("of")
+)
+RECIPIENT: Final = union_all(DELIVERY, _LATER_DELIVERY)
+IN_STREAM: Final = union_all(DELIVERY.where(deliveries.c.n != -1), _LATER_DELIVERY)
 REFUSAL: Final = select(refusals.c.idx).where(
     refusals.c.kid == bindparam("by"),
     refusals.c.code == bindparam("why"),
     refusals.c.digest == bindparam("what"),
+)
+PASSED_OVER: Final = select(refusals.c.idx).where(
+    refusals.c.kid.in_(bindparam("by", expanding=True)), refusals.c.digest == bindparam("what")
 )
 TRUST_VERSION: Final = (
     select(trust_versions.c.version, trust_versions.c.digest)
@@ -69,6 +77,25 @@ DROP_ACKNOWLEDGEMENT: Final = delete(acknowledgements).where(
     acknowledgements.c.digest == bindparam("of"), acknowledgements.c.city == bindparam("by")
 )
 DROP_NONCES: Final = delete(nonces).where(nonces.c.until < bindparam("now"))
+PLACE_DELIVERY: Final = (
+    update(deliveries)
+    .where(deliveries.c.city == bindparam("of"), deliveries.c.idx == bindparam("at"), deliveries.c.n == -1)
+    .values(n=0)
+)
+UNNUMBER_DELIVERY: Final = (
+    update(deliveries)
+    .where(deliveries.c.city == bindparam("of"), deliveries.c.idx == bindparam("at"), deliveries.c.n > 0)
+    .values(n=-deliveries.c.n - 1)
+)
+LEAVE_OUT: Final = (
+    update(deliveries)
+    .where(deliveries.c.city == bindparam("of"), deliveries.c.n.in_(bindparam("numbers", expanding=True)))
+    .values(n=-deliveries.c.n - 1)
+)
+ANSWERED_AT: Final = select(acknowledgements.c.at).where(
+    acknowledgements.c.digest == bindparam("of"), acknowledgements.c.city == bindparam("by")
+)
+MARK_MOVES: Final = update(log_head).values(moves=bindparam("marks"))
 MOVE_STREAM: Final = update(streams).where(streams.c.city == bindparam("of")).values(last=bindparam("to"))
 GROW_TILE: Final = (
     update(tiles)

@@ -14,9 +14,12 @@ from hub.log.checkpoint import Checkpoint
 from hub.log.tree import EMPTY_ROOT, CompactRange
 from hub.store import migrations, reading
 from hub.store.appender import Appender, Committed, Job
+from hub.store.awaited import Awaited
 from hub.store.engine import Database, open_database
+from hub.store.moving import Moving
 from hub.store.neighbours import Neighbours
 from hub.store.reading import Delivery, Head, Page, Revision, Selection
+from hub.store.recovering import Recovering
 from hub.store.tables import log_head
 from hub.store.transaction import SignCheckpoint
 
@@ -97,6 +100,21 @@ class Store:
         """Ask about other nodes."""
         with self._reading() as connection:
             return question(Neighbours(connection))
+
+    def ask_moving(self, question: Callable[[Moving], T]) -> T:
+        """Ask about what a city that moves takes along."""
+        with self._reading() as connection:
+            return question(Moving(connection))
+
+    def recall(self, question: Callable[[Recovering], T]) -> T:
+        """Ask about what is to be put in order again."""
+        with self._reading() as connection:
+            return question(Recovering(connection))
+
+    def ask_awaited(self, question: Callable[[Awaited], T]) -> T:
+        """Ask about answers that alerts wait for."""
+        with self._reading() as connection:
+            return question(Awaited(connection))
 
     def quarantined(self) -> int:
         with self._reading() as connection:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData()
@@ -39,11 +40,13 @@ log_head = Table(
     Column("checkpoint", Text, nullable=False),
     Column("halted", Text, nullable=True),
     Column("moves", Text, nullable=False, server_default="{}"),
+    Column("abandoned", Text, nullable=False, server_default="[]"),
 )
 """One row: the compact range of all entries and the checkpoint signed over it. Writers lock it first.
 
-`halted`, while nothing may be written, is a larger checkpoint that this log has signed. `moves` says, as JSON, which
-cities have left this node and which have come to it.
+`halted`, while nothing may be written, is a checkpoint that this log has signed and does not hold. `moves` says, as
+JSON, which cities have left this node and which have come to it; `abandoned` which checkpoints `epoch` entries gave
+up.
 """
 
 entries = Table(
@@ -63,6 +66,9 @@ tiles = Table(
 )
 """The hashes of a tile as far as it is filled; a narrower partial tile is its beginning."""
 
+MISSING = -1
+"""As `erased_idx`: the entry is back, from a copy of the log, and the signed bytes are not yet."""
+
 records = Table(
     "records",
     metadata,
@@ -77,6 +83,12 @@ records = Table(
     Column("erased_idx", BigInteger, nullable=True),
     Index("records_by_id", "id", "revision", "sender", unique=True),
     Index("records_by_forget_at", "forget_at"),
+    Index(
+        "records_missing",
+        "idx",
+        sqlite_where=text(f"erased_idx = {MISSING}"),
+        postgresql_where=text(f"erased_idx = {MISSING}"),
+    ),
 )
 
 deliveries = Table(
@@ -89,10 +101,24 @@ deliveries = Table(
     Column("sender", String(6), nullable=False),
     Column("marking", String(12), nullable=False),
     Column("fetched_at", String(24), nullable=True),
+    Column("held_at", BigInteger, nullable=True),
     PrimaryKeyConstraint("city", "idx"),
     Index("deliveries_by_kind", "city", "kind", "idx"),
+    Index(
+        "deliveries_by_held_at",
+        "held_at",
+        "city",
+        sqlite_where=text("held_at IS NOT NULL"),
+        postgresql_where=text("held_at IS NOT NULL"),
+    ),
     sqlite_with_rowid=False,
 )
+"""`n` is the number in the city's stream. It is 0 where the stream of the node that hosted the city before had the
+record, and -1 where the record only came with its sender's hand-over: neither is in a stream of this log. A number of
+this log that the stream of the node before had first is kept as -1 less the number, and not served again.
+
+`held_at` is the index of the record where it was held before the entry at `idx` numbered it for the city.
+"""
 
 streams = Table(
     "streams",
@@ -218,9 +244,14 @@ office_sinks = Table(
     Column("after", BigInteger, nullable=False),
     Column("upto", BigInteger, nullable=True),
     Column("numbers", Text, nullable=False),
+    Column("node", String(64), nullable=True),
+    Column("elsewhere", Text, nullable=False, server_default="{}"),
     PrimaryKeyConstraint("city", "name"),
 )
-"""How far each sink has been fed: all up to `after`; the files being written now end with `upto`."""
+"""How far each sink has been fed: all up to `after`; the files being written now end with `upto`.
+
+That is in the log of `node`; `elsewhere` says how far in those of nodes that hosted the city before.
+"""
 
 peers = Table(
     "peers",
@@ -236,11 +267,16 @@ peers = Table(
     Column("failures", Integer, nullable=False),
     Column("problem", Text, nullable=True),
     Column("cut_at", String(24), nullable=True),
+    Column("refused_idx", BigInteger, nullable=True),
+    Column("places", Text, nullable=False, server_default="{}"),
+    Column("left_at", Text, nullable=False, server_default="{}"),
 )
 """What is known of each peer's log: all of it folded into a compact range, and how far its records were fetched.
 
 `checkpoint` is the newest one that was folded, `numbers` the last number of each stream that was fetched, `seen_at` the
-newest time that an entry of its named. A peer that showed two histories is cut off at `cut_at`, until a person decides.
+newest time that an entry of its named. A peer that showed two histories is cut off at `cut_at`, until a person decides;
+one whose record at `refused_idx` is not taken is asked for it again and again. `places` says of each
+stream at which index its last number stands, and `left_at` both for a city that is hosted here no more.
 """
 
 lanes = Table(
@@ -309,12 +345,12 @@ carried = Table(
 awaited = Table(
     "awaited",
     metadata,
-    Column("digest", LargeBinary(32), nullable=False),
-    Column("city", String(6), nullable=False),
     Column("idx", BigInteger, nullable=False),
+    Column("city", String(6), nullable=False),
     Column("due_at", String(24), nullable=False),
-    PrimaryKeyConstraint("digest", "city"),
+    Column("until", String(24), nullable=False),
+    PrimaryKeyConstraint("idx", "city"),
     Index("awaited_by_due_at", "due_at"),
-    Index("awaited_by_idx", "idx"),
+    sqlite_with_rowid=False,
 )
-"""Recipients that have not answered an alert yet, and by when they are to."""
+"""Recipients that have not answered an alert yet, by when they are to, and until when the alert holds."""

@@ -19,9 +19,13 @@ from hub.log.checkpoint import Checkpoint
 from hub.log.tile import new_tiles
 from hub.log.tree import CompactRange, leaf_hash
 from hub.store import statements
+from hub.store.awaited import Awaited
 from hub.store.bulk import insert_rows
+from hub.store.moves import Coming, Departure, Moves, read_moves
 from hub.store.neighbours import Neighbours
+from hub.store.recovering import Recovering
 from hub.store.tables import (
+    MISSING,
     acknowledgements,
     deliveries,
     entries,
@@ -62,7 +66,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A record to be stored, with all that its rows need."""
+    """A record to be stored, with all that its rows need; one that lacks its bytes has no `jws`."""
 
     id: str
     revision: int
@@ -71,7 +75,7 @@ class Arrival:
     sender: str
     marking: str
     forget_at: str | None
-    jws: str
+    jws: str | None
 
 
 def id_bytes(record_id: str) -> bytes:
@@ -85,10 +89,14 @@ class Transaction:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.neighbours = Neighbours(connection)
+        self.recovering = Recovering(connection)
         head = connection.execute(statements.LOCKED_HEAD).one()
         self._origin: str = head.origin
         self._frontier = CompactRange.from_bytes(head.frontier)
         self.size: int = head.size
+        self.awaited = Awaited(connection, head.size)
+        self.halted: str | None = head.halted
+        self.moves = read_moves(head.moves)
         self.checkpoint: str = head.checkpoint
         self._first = head.size
         self._lines: list[bytes] = []
@@ -141,14 +149,22 @@ class Transaction:
         """The signed bytes of the record at `index`, None if they were erased."""
         for row in self._records:
             if row[0] == index:
-                return str(row[7])
+                return None if row[7] is None else str(row[7])
         return self._connection.execute(statements.STORED_RECORD, {"at": index}).scalar()
 
     def recipient_of(self, index: int, city: str) -> bool:
         """Whether the record at `index` is addressed to `city`."""
-        if any(row[0] == city and row[1] == index for row in self._deliveries):
+        if any(row[0] == city and index in (row[1], row[7]) for row in self._deliveries):
             return True
-        found = self._connection.execute(statements.DELIVERY, {"of": city, "at": index})
+        found = self._connection.execute(statements.RECIPIENT, {"of": city, "at": index})
+        return found.first() is not None
+
+    def in_stream(self, index: int, city: str) -> bool:
+        """Whether a stream of `city`, here or at a node that hosted it before, has the record held at `index`."""
+        for row in self._deliveries:
+            if row[0] == city and ((row[1] == index and row[2] != -1) or row[7] == index):
+                return True
+        found = self._connection.execute(statements.IN_STREAM, {"of": city, "at": index})
         return found.first() is not None
 
     def was_refused(self, kid: str, code: str, digest: bytes) -> bool:
@@ -156,6 +172,13 @@ class Transaction:
         if (kid, code, digest) in self._refusals:
             return True
         found = self._connection.execute(statements.REFUSAL, {"by": kid, "why": code, "what": digest})
+        return found.first() is not None
+
+    def was_passed_over(self, kids: Collection[str], digest: bytes) -> bool:
+        """Whether an entry says that what has this digest was refused to one of the keys, for whatever reason."""
+        if any(kid in kids and digest == what for kid, _code, what in self._refusals):
+            return True
+        found = self._connection.execute(statements.PASSED_OVER, {"by": list(kids), "what": digest})
         return found.first() is not None
 
     def trust_version(self, file: str) -> tuple[int, bytes] | None:
@@ -167,6 +190,17 @@ class Transaction:
 
     def next_numbers(self, cities: Sequence[str]) -> dict[str, int]:
         """Count each recipient's stream on by one."""
+        self._look_up(cities)
+        for city in cities:
+            self._last[city] += 1
+        return {city: self._last[city] for city in cities}
+
+    def last_number(self, city: str) -> int:
+        """The last number of a city's stream; 0 where it has none."""
+        self._look_up([city])
+        return self._last[city]
+
+    def _look_up(self, cities: Sequence[str]) -> None:
         unknown = [city for city in cities if city not in self._last]
         if unknown:
             rows = self._connection.execute(statements.STREAMS, {"cities": unknown})
@@ -174,9 +208,6 @@ class Transaction:
             for city in unknown:
                 self._first_last[city] = known.get(city)
                 self._last[city] = known.get(city, 0)
-        for city in cities:
-            self._last[city] += 1
-        return {city: self._last[city] for city in cities}
 
     def append(self, line: bytes) -> int:
         """Add an entry to the log; its index."""
@@ -186,8 +217,13 @@ class Transaction:
         self.size += 1
         return index
 
-    def store(self, arrival: Arrival, index: int, numbers: Mapping[str, int]) -> None:
-        """Keep a record whose entry is at `index`, with a delivery for each recipient in `numbers`."""
+    def store(
+        self, arrival: Arrival, index: int, numbers: Mapping[str, int], erased: int | None = None
+    ) -> None:
+        """Keep a record whose entry is at `index`, with a delivery for each recipient in `numbers`.
+
+        `erased` is the index of the entry that says that its bytes are gone.
+        """
         self._records.append(
             (
                 index,
@@ -198,16 +234,70 @@ class Transaction:
                 arrival.sender,
                 arrival.forget_at,
                 arrival.jws,
-                None,
+                erased if arrival.jws is not None or erased is not None else MISSING,
             )
         )
         for city, number in numbers.items():
             self._deliveries.append(
-                (city, index, number, arrival.kind, arrival.sender, arrival.marking, None)
+                (city, index, number, arrival.kind, arrival.sender, arrival.marking, None, None)
             )
         self._held[arrival.id][arrival.sender, arrival.revision] = Held(
             arrival.revision, arrival.digest, index, arrival.sender, arrival.kind
         )
+
+    def deliver(
+        self,
+        arrival: Arrival,
+        index: int,
+        numbers: Mapping[str, int],
+        *,
+        held_at: int | None = None,
+        fetched: Mapping[str, str] | None = None,
+    ) -> None:
+        """Add deliveries of a record that is held: its entry for them is at `index`, the record itself at `held_at`."""
+        for city, number in numbers.items():
+            row = (city, index, number, arrival.kind, arrival.sender, arrival.marking)
+            self._deliveries.append((*row, (fetched or {}).get(city), held_at))
+
+    def place(self, index: int, city: str) -> None:
+        """The stream of the node that hosted `city` before had the record at `index`, as it turned out."""
+        self._connection.execute(statements.PLACE_DELIVERY, {"of": city, "at": index})
+
+    def unnumber(self, index: int, city: str) -> None:
+        """Leave the record at `index` out of `city`'s stream: that of the node that hosted it before has it."""
+        self._connection.execute(statements.UNNUMBER_DELIVERY, {"of": city, "at": index})
+
+    def leave_out(self, city: str, numbers: Collection[int]) -> None:
+        """The same for all records that have these numbers in `city`'s stream."""
+        self._deliveries = [
+            (*row[:2], -row[2] - 1, *row[3:]) if row[0] == city and row[2] in numbers else row
+            for row in self._deliveries
+        ]
+        if numbers:
+            self._connection.execute(statements.LEAVE_OUT, {"of": city, "numbers": list(numbers)})
+
+    def answered_at(self, digest: str, city: str) -> str | None:
+        """When a recipient answered a revision last, None where it did not."""
+        key = bytes.fromhex(digest)
+        if (key, city) in self._acknowledgements:
+            return str(self._acknowledgements[key, city][3])
+        return self._connection.execute(statements.ANSWERED_AT, {"of": key, "by": city}).scalar()
+
+    def depart(self, city: str, departure: Departure) -> None:
+        """Remember that a city has left."""
+        self._mark(self.moves.departed(city, departure))
+        self.awaited.leave(city)
+
+    def come(self, city: str, begins: int, coming: Coming) -> None:
+        """Remember that a city has come; of one that is here, that its hand-over did."""
+        if self.moves.is_here(city):
+            self._mark(self.moves.handed(city, coming))
+        else:
+            self._mark(self.moves.came(city, begins, coming))
+
+    def _mark(self, moves: Moves) -> None:
+        self.moves = moves
+        self._connection.execute(statements.MARK_MOVES, {"marks": moves.encode()})
 
     def acknowledge(self, digest: str, city: str, outcome: str, at: str, index: int) -> None:
         """Note a recipient's newest answer to a revision."""
@@ -224,7 +314,8 @@ class Transaction:
             )
         if any(row[1] in chosen for row in self._deliveries):
             self._deliveries = [
-                (*row[:6], at) if row[1] in chosen and row[0] in cities else row for row in self._deliveries
+                (*row[:6], row[6] or at, row[7]) if row[1] in chosen and row[0] in cities else row
+                for row in self._deliveries
             ]
 
     def refuse(self, kid: str, code: str, digest: bytes, index: int) -> None:
@@ -241,6 +332,7 @@ class Transaction:
         `entry` is the index of the entry that says so.
         """
         self._connection.execute(statements.EMPTY_RECORD, {"at": index, "by": entry})
+        self.awaited.drop(index)
 
     def due(self, at: str, limit: int) -> list[tuple[int, str]]:
         """(index, entry) of records that are to be forgotten by `at`, the oldest first."""
@@ -263,6 +355,7 @@ class Transaction:
         insert_rows(connection, trust_versions, self._trust_versions)
         insert_rows(connection, refusals, [(*key, index) for key, index in self._refusals.items()])
         self._flush_acknowledgements()
+        self.awaited.flush()
         self._flush_streams()
         if self._lines:
             self._flush_log(sign)

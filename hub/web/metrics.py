@@ -37,6 +37,22 @@ TRUST_ROLE_SECONDS = Gauge(
 QUARANTINED = Gauge(
     "hub_quarantined_rows", "Rows of exports that wait to be mended", multiprocess_mode="mostrecent"
 )
+ALERTS_AWAITED = Gauge(
+    "hub_alerts_awaited",
+    "Recipients of alerts whose acknowledgement is awaited",
+    multiprocess_mode="mostrecent",
+)
+ALERTS_OVERDUE = Gauge(
+    "hub_alerts_overdue",
+    "Recipients of alerts that have not acknowledged in time",
+    multiprocess_mode="mostrecent",
+)
+HALTED = Gauge(
+    "hub_log_halted", "1 where the log has gone back and nothing is written", multiprocess_mode="mostrecent"
+)
+MISSING = Gauge(
+    "hub_missing_records", "Records whose bytes are to be fetched again", multiprocess_mode="mostrecent"
+)
 READY = Gauge("hub_ready", "1 where the node can do its work", multiprocess_mode="mostrecent")
 
 

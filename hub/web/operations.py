@@ -31,6 +31,8 @@ def operations_blueprint(node: Node) -> Blueprint:
                 "name": health.name,
                 "log_entries": health.size,
                 "trust_expires_at": rfc3339(health.trust_expires_at),
+                "alerts_awaited": health.alerts.awaited,
+                "alerts_overdue": health.alerts.overdue,
                 "faults": health.faults,
             },
             200 if health.ready else 503,
@@ -46,6 +48,10 @@ def operations_blueprint(node: Node) -> Blueprint:
         else:
             metrics.READY.set(1 if health.ready else 0)
             metrics.LOG_SIZE.set(health.size)
+            metrics.HALTED.set(1 if health.halted else 0)
+            metrics.MISSING.set(health.missing)
+            metrics.ALERTS_AWAITED.set(health.alerts.awaited)
+            metrics.ALERTS_OVERDUE.set(health.alerts.overdue)
             now = node.clock()
             metrics.TRUST_SECONDS.set((health.trust_expires_at - now).total_seconds())
             for role, expires_at in node.trust.role_expiries.items():

@@ -1,4 +1,4 @@
-"""The signed endpoints: `/v1/records` and, for auditors, the log's entry bundles."""
+"""The signed endpoints: `/v1/records`, what is held of others' logs and, for auditors, the log's entry bundles."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, Final
 from flask import Blueprint, Response, g, request
 
 from hub.errors import Code, Problem
-from hub.exchange import Asked, Outcome, Progress, Pulled
 from hub.log.tile import ENTRIES, parse_path
 from hub.node import Node
+from hub.outcomes import Asked, Outcome, Progress, Pulled
 from hub.policy import Caller
 from hub.store import Delivery, Selection
 from hub.web import arriving, metrics
@@ -24,7 +24,7 @@ from schemas.markings import MARKINGS
 
 RECORD_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[57][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 KIND_NAMES: Final = frozenset(name for name, _ in KINDS)
-PULL_PARAMETERS: Final = frozenset({"after", "limit", "wait", "kind", "from", "marking"})
+PULL_PARAMETERS: Final = frozenset({"after", "limit", "wait", "kind", "from", "marking", "sent"})
 
 
 def records_blueprint(node: Node) -> Blueprint:
@@ -63,9 +63,15 @@ def records_blueprint(node: Node) -> Blueprint:
         else:
             pulled = exchange.pull(who, selection, wait, now)
         metrics.SERVED.inc(len(pulled.items) - len(pulled.erased))
-        return json_answer(
-            _items(pulled) | {"next": pulled.next, "more": pulled.more, "checkpoint": pulled.checkpoint}
-        )
+        answer = _items(pulled) | {
+            "next": pulled.next,
+            "more": pulled.more,
+            "checkpoint": pulled.checkpoint,
+        }
+        for name, said in (("hosted", pulled.hosted), ("departed", pulled.departed)):
+            if said is not None:
+                answer[name] = {"index": said[0], "entry": said[1]}
+        return json_answer(answer)
 
     @blueprint.get("/v1/records/<record_id>")
     def read(record_id: str) -> Response:
@@ -85,6 +91,12 @@ def records_blueprint(node: Node) -> Blueprint:
     def follow(record_id: str) -> Response:
         who, now = caller()
         return json_answer(_progress(exchange.follow(who, _asked(record_id, "revision", "from"), now)))
+
+    @blueprint.get("/v1/logs/<origin>/checkpoint")
+    def held_of(origin: str) -> Response:
+        who, now = caller()
+        _check_parameters(frozenset())
+        return text_answer(exchange.held_of(who, origin, now))
 
     @blueprint.get("/log/tile/entries/<path:number>")
     def audit(number: str) -> Response:
@@ -144,6 +156,8 @@ def _progress(progress: Progress) -> dict[str, Any]:
                 "fetched_at": delivery.fetched_at,
                 "outcome": delivery.outcome,
                 "acknowledged_at": delivery.acknowledged_at,
+                "due_at": progress.due.get(delivery.city),
+                "overdue": delivery.city in progress.due and progress.due[delivery.city] <= progress.at,
             }
             for delivery in progress.deliveries
         ],
@@ -165,6 +179,9 @@ def _selection() -> tuple[Selection, float]:
         marking = marking.replace(" ", "+")  # a plus that was not escaped arrives as a space
     if marking is not None and marking not in MARKINGS:
         raise Problem(Code.INVALID, "not a marking of TLP 2.0", where="/marking")
+    sent = request.args.get("sent")
+    if sent is not None and (sent != "true" or request.args.keys() & {"wait", "kind", "from", "marking"}):
+        raise Problem(Code.INVALID, "is `true`, beside no parameters but after and limit", where="/sent")
     selection = Selection(
         cities=frozenset(),
         after=_number("after", -1, 2**62, -1),
@@ -172,6 +189,7 @@ def _selection() -> tuple[Selection, float]:
         kind=kind,
         sender=_sender(),
         marking=marking,
+        sent=sent is not None,
     )
     return selection, _number("wait", 0, WAIT_SECONDS, 0)
 

@@ -15,7 +15,21 @@ from bench.catalogue import BENCHES, Bench
 from bench.result import Bar, Result
 
 ROOT = Path(bench.__file__).parents[1]
-NAMES = ["ingest", "single", "pull", "audit", "growth", "memory", "adapt", "crash"]
+NAMES = [
+    "ingest",
+    "single",
+    "pull",
+    "audit",
+    "growth",
+    "memory",
+    "adapt",
+    "crash",
+    "sync",
+    "fold",
+    "idle",
+    "lane",
+    "partition",
+]
 
 
 def test_without_a_name_every_bench_is_listed_with_its_bar(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -9,6 +10,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from pages import PAGES, ROOT, fenced, marked, named, prose, read
 
 from hub.cli import cli
 from hub.clock import utc_now
-from hub.lab.building import build
+from hub.lab.building import build, free_port
 from hub.lab.running import RunningLab
 from hub.web.documents import EXAMPLE
 
@@ -71,6 +73,47 @@ def test_the_first_five_minutes_work_as_shown(name: str, shell: tuple[Path, dict
     assert "Verified." in said
     assert "Acknowledged" in said
     assert (shell[0] / "draft.tlog-proof").read_text().startswith("c2sp.org/tlog-proof@v1\n")
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_a_fourth_city_joins_as_shown(name: str, shell: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
+    folder, environment = shell
+    (folder / "lab").unlink()
+    lab = build(folder / "lab", ("610800", "150600", "141100"), 3, None, utc_now())
+    port = str(free_port())
+    steps = {
+        step: marked(ROOT / name, "sh", f"example={step}").replace("18600", port)
+        for step in ("cli", "newcomer", "admit", "start-newcomer", "joined")
+    }
+    with RunningLab(folder / "lab", lab):
+        _run("\n".join(steps[step] for step in ("cli", "newcomer", "admit")), shell)
+        program, *arguments = shlex.split(steps["start-newcomer"])
+        with (tmp_path / "newcomer.log").open("wb") as said:
+            newcomer = subprocess.Popen(
+                [str(tmp_path / "bin" / program), *arguments],
+                cwd=folder,
+                env=environment,
+                stdout=said,
+                stderr=said,
+            )
+        try:
+            _wait_in_order(shell, 3)
+            told = _run(steps["joined"], shell)
+        finally:
+            newcomer.terminate()
+            newcomer.wait(30)
+    assert "Acknowledged" in told
+    assert len(list((folder / "yanan" / "inbox").glob("*.jws"))) == 1
+
+
+def _wait_in_order(shell: tuple[Path, dict[str, str]], peers: int) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        said = _run("hub peers --config yanan/hub.toml --json", shell)
+        if [each["state"] for each in json.loads(said)["peers"]] == ["in-order"] * peers:
+            return
+        assert time.monotonic() < deadline, said
+        time.sleep(0.5)
 
 
 @pytest.mark.parametrize("name", READMES)

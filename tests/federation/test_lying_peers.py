@@ -30,6 +30,13 @@ def refused(second: Member, liar: Member, record: str) -> Code:
     return code
 
 
+def give(second: Member, liar: Member, index: int, record: str) -> None:
+    """Have the liar give a record that no honest node's software would give: its entry is none of an accepted one."""
+    line = liar.store.lines(index, index + 1)[0].decode()
+    item = {"index": index, "entry": line, "record": record}
+    second.link(liar).lie_in_items(lambda items: items.append(item))
+
+
 @pytest.mark.parametrize("n", [1, RECORDS, RECORDS + 2, 10**14])
 def test_a_stream_that_does_not_count_on(liar: Member, second: Member, n: int) -> None:
     record = liar.world.partner(YULIN).record()
@@ -98,7 +105,9 @@ def test_an_entry_that_says_something_else_of_its_record(
 
 def test_an_entry_of_a_record_that_came_from_another_node(liar: Member, second: Member) -> None:
     record = liar.world.partner(YULIN).record()
-    plant(liar.world, record, entries.received, via="140900.exchange", via_index=3)
+    give(
+        second, liar, plant(liar.world, record, entries.received, via="140900.exchange", via_index=3), record
+    )
     assert refused(second, liar, record) is Code.NOT_ALLOWED
 
 
@@ -108,13 +117,13 @@ def test_an_entry_of_a_deed_in_place_of_a_record(liar: Member, second: Member) -
     def served(*, at: str, **_: Any) -> bytes:
         return entries.served(at=at, by="k" * 43, request="0" * 64, indexes=[1])
 
-    plant(liar.world, record, served)
+    give(second, liar, plant(liar.world, record, served), record)
     assert refused(second, liar, record) is Code.NOT_ALLOWED
 
 
 def test_an_entry_that_is_none(liar: Member, second: Member) -> None:
     record = liar.world.partner(YULIN).record()
-    plant(liar.world, record, lambda **_: b'{"type":"accepted"}')
+    give(second, liar, plant(liar.world, record, lambda **_: b'{"type":"accepted"}'), record)
     assert refused(second, liar, record) is Code.MALFORMED
 
 

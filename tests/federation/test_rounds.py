@@ -200,6 +200,34 @@ def test_a_peer_out_of_reach_is_left_alone_for_longer_and_longer_and_then_found_
     assert neighbourhood.is_due(second.state(first))
 
 
+def test_a_peer_that_answers_in_its_lane_again_is_asked_at_once_after_an_outage_however_long(
+    nodes: Federation,
+) -> None:
+    first, second, _ = nodes
+    link, neighbourhood = second.link(first), second.neighbourhood()
+    link.cut = True
+    for _ in range(8):
+        assert second.refusal(first).code is Code.BUSY
+    assert not neighbourhood.is_due(second.state(first))
+    link.cut = False
+    second.lane(first)
+    assert neighbourhood.is_due(second.state(first))
+    link.cut = True
+    assert second.refusal(first).code is Code.BUSY
+    assert not neighbourhood.is_due(second.state(first)), "what was heard before says nothing of now"
+    link.cut = False
+    second.lane(first)
+    link.lie_in_page(lambda page: page.update(items="many"))
+    yulin = first.world.partner(YULIN)
+    yulin.deliver(yulin.record())
+    assert second.refusal(first).code is Code.MALFORMED
+    link.tell_the_truth()
+    second.lane(first)
+    assert not neighbourhood.is_due(second.state(first)), (
+        "a peer that errs is in reach, and left alone for longer"
+    )
+
+
 def test_an_outage_of_one_peer_concerns_no_other(nodes: Federation) -> None:
     first, second, third = nodes
     xinzhou = third.world.partner(XINZHOU)

@@ -21,7 +21,7 @@ from keys.trust_list import Trust
 
 PATIENCE = 0.4
 """Seconds that a client waits here; an honest answer over loopback takes a few milliseconds."""
-SOON = 6.0
+SOON = 12.0
 
 Answer = Callable[[socket.socket, threading.Event], None]
 

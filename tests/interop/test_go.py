@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
+import base64
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,20 +12,19 @@ import pytest
 from hub.log import entry
 from hub.log.checkpoint import Checkpoint, add_cosignatures, cosign, sign_checkpoint
 from hub.log.note import COSIGNATURE, ED25519, VerifierKey
-from hub.log.tile import encode_bundle
 from hub.log.tree import CompactRange, leaf_hash
 from hub.store import Store
 from hub.witness import Witness
 from keys.suite import signing_key_from_raw
 from keys.trust_list import Node, Target, Trust
 
-GOPATH = Path("/usr/share/gocode")
-SUMDB = GOPATH / "src/golang.org/x/mod/sumdb/tlog"
-SOURCE = Path(__file__).parent / "logcheck/main.go"
+from .conftest import GoJudge, Judged
 
 ORIGIN = "610800.exchange"
 LOG_KEY = signing_key_from_raw(b"l" * 32)
 WITNESS_KEY = signing_key_from_raw(b"w" * 32)
+OTHER_KEY = signing_key_from_raw(b"o" * 32)
+TIME = 1_795_000_000
 LOG = VerifierKey(ORIGIN, ED25519, LOG_KEY.public)
 WITNESS = VerifierKey("150600.exchange", COSIGNATURE, WITNESS_KEY.public)
 ENTRIES = [
@@ -37,41 +34,15 @@ ENTRIES = [
     for n in range(1000)
 ]
 
-Judge = Callable[[str, list[bytes]], "subprocess.CompletedProcess[str]"]
+WITNESS_TOO = VerifierKey("140900.exchange", COSIGNATURE, OTHER_KEY.public)
 
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    go = shutil.which("go")
-    if go is None:
-        pytest.skip("no Go on this machine")
-    if not SUMDB.is_dir():
-        pytest.skip("Debian's golang-golang-x-mod-dev is not installed")
-    folder = tmp_path_factory.mktemp("go")
-    built = folder / "logcheck"
-    environment = {
-        **os.environ,
-        "GO111MODULE": "off",
-        "GOPATH": str(GOPATH),
-        "GOCACHE": str(folder / "cache"),
-        "GOFLAGS": "",
-    }
-    subprocess.run([go, "build", "-o", str(built), str(SOURCE)], env=environment, check=True, cwd=folder)
-    return built
+Judge = Callable[..., Judged]
 
 
 @pytest.fixture
-def judge(program: Path, tmp_path: Path) -> Judge:
-    """Let Go judge a checkpoint note over entries, with the witness's key where it bears a cosignature."""
-
-    def run(note: str, lines: list[bytes]) -> subprocess.CompletedProcess[str]:
-        (tmp_path / "checkpoint").write_text(note)
-        (tmp_path / "entries").write_bytes(encode_bundle(lines))
-        files = (str(tmp_path / "checkpoint"), str(LOG), str(tmp_path / "entries"))
-        witness = (str(WITNESS),) if WITNESS.name in note else ()
-        return subprocess.run([str(program), *files, *witness], capture_output=True, text=True, check=False)
-
-    return run
+def judge(go_judge: GoJudge) -> Judge:
+    """Let Go judge a checkpoint note over entries, and the cosignatures of witnesses."""
+    return lambda note, lines, *witnesses: go_judge(note, LOG, lines, *witnesses)
 
 
 def checkpoint_over(lines: list[bytes]) -> Checkpoint:
@@ -101,15 +72,61 @@ def test_go_refuses_a_checkpoint_that_was_changed_or_signed_by_another(judge: Ju
         assert judge(forged, ENTRIES[:2]).returncode == 1
 
 
-def test_go_verifies_our_cosignature_and_refuses_one_of_another_checkpoint(judge: Judge) -> None:
+def cosigned_by_both(checkpoint: Checkpoint) -> str:
+    lines = [
+        cosign(checkpoint, WITNESS.name, WITNESS_KEY, TIME),
+        cosign(checkpoint, WITNESS_TOO.name, OTHER_KEY, TIME + 5),
+    ]
+    return add_cosignatures(sign_checkpoint(checkpoint, LOG_KEY), lines)
+
+
+def test_go_verifies_our_cosignatures_and_says_when_they_were_made(judge: Judge) -> None:
+    judged = judge(cosigned_by_both(checkpoint_over(ENTRIES[:5])), ENTRIES[:5], WITNESS, WITNESS_TOO)
+    assert (judged.returncode, judged.stderr) == (0, "")
+    assert judged.stdout.splitlines()[1:] == [
+        f"cosigned {WITNESS.name} {TIME}",
+        f"cosigned {WITNESS_TOO.name} {TIME + 5}",
+    ]
+
+
+def test_go_refuses_a_cosignature_of_another_checkpoint_or_time(judge: Judge) -> None:
     checkpoint = checkpoint_over(ENTRIES[:5])
     note = sign_checkpoint(checkpoint, LOG_KEY)
-    time = 1_795_000_000
-    cosigned = add_cosignatures(note, [cosign(checkpoint, WITNESS.name, WITNESS_KEY, time)])
-    assert judge(cosigned, ENTRIES[:5]).returncode == 0
-    other = cosign(checkpoint_over(ENTRIES[:4]), WITNESS.name, WITNESS_KEY, time)
-    refused = judge(add_cosignatures(note, [other]), ENTRIES[:5])
-    assert (refused.returncode, refused.stderr) == (1, "refused: the cosignature fails\n")
+    other = cosign(checkpoint_over(ENTRIES[:4]), WITNESS.name, WITNESS_KEY, TIME)
+    for line in (other, later(cosign(checkpoint, WITNESS.name, WITNESS_KEY, TIME))):
+        refused = judge(add_cosignatures(note, [line]), ENTRIES[:5], WITNESS)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert refused.stderr == f"refused: {WITNESS.name}: the cosignature fails\n"
+
+
+def later(line: str) -> str:
+    """A cosignature line whose time was changed afterwards."""
+    dash, name, encoded = line.split(" ")
+    raw = bytearray(base64.b64decode(encoded))
+    raw[11] ^= 1
+    return f"{dash} {name} {base64.b64encode(raw).decode()}\n"
+
+
+def test_go_refuses_a_witness_that_did_not_cosign_or_is_counted_twice(judge: Judge) -> None:
+    checkpoint = checkpoint_over(ENTRIES[:5])
+    one = add_cosignatures(
+        sign_checkpoint(checkpoint, LOG_KEY), [cosign(checkpoint, WITNESS.name, WITNESS_KEY, TIME)]
+    )
+    missing = judge(one, ENTRIES[:5], WITNESS, WITNESS_TOO)
+    assert missing.stderr == f"refused: {WITNESS_TOO.name}: no cosignature by the witness\n"
+    renamed = VerifierKey("another.name", COSIGNATURE, WITNESS_KEY.public)
+    own = VerifierKey("another.name", COSIGNATURE, LOG_KEY.public)
+    for twice in ((WITNESS, WITNESS), (WITNESS, renamed), (own,)):
+        refused = judge(one, ENTRIES[:5], *twice)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "given twice, or is the log's own" in refused.stderr
+
+
+def test_go_refuses_a_second_line_of_a_witness_that_fails(judge: Judge) -> None:
+    checkpoint = checkpoint_over(ENTRIES[:5])
+    good = cosign(checkpoint, WITNESS.name, WITNESS_KEY, TIME)
+    note = add_cosignatures(sign_checkpoint(checkpoint, LOG_KEY), [good, later(good)])
+    assert judge(note, ENTRIES[:5], WITNESS).returncode == 1
 
 
 def test_go_verifies_what_our_witness_answers(judge: Judge, tmp_path: Path) -> None:
@@ -125,4 +142,4 @@ def test_go_verifies_what_our_witness_answers(judge: Judge, tmp_path: Path) -> N
     finally:
         store.close()
     assert answer.status == 200
-    assert judge(add_cosignatures(note, [answer.text]), ENTRIES[:5]).returncode == 0
+    assert judge(add_cosignatures(note, [answer.text]), ENTRIES[:5], WITNESS).returncode == 0

@@ -314,6 +314,8 @@ def test_a_root_that_the_old_signers_did_not_sign_is_not_taken_for_what_is_in_fo
         lambda d: trust_edits.revoke(d, "nobody", NOW),
         lambda d: trust_edits.remove_signer(d, "nobody"),
         lambda d: trust_edits.end_agreement(d, "nobody", NOW),
+        lambda d: trust_edits.add_party(d, "nobody", YULIN),
+        lambda d: trust_edits.add_party(d, d.agreements["agreements"][0]["id"], "999900"),
         lambda d: trust_edits.set_agreement(d, {}),
         lambda d: trust_edits.set_agreement(d, {"id": "x"}),
         lambda d: trust_edits.add_signer(d, YULIN, {"jwk": "x"}, ("root",)),

@@ -119,6 +119,18 @@ def test_a_removed_city_takes_its_officer_out_of_the_root(ceremony: Ceremony) ->
     assert base.root.signed.version == 2
 
 
+def test_a_city_that_joins_becomes_party_to_an_agreement_once(ceremony: Ceremony) -> None:
+    def join(documents: Documents) -> None:
+        trust_edits.add_city(documents, LULIANG, "610800.exchange")
+        for _ in range(2):
+            trust_edits.add_party(documents, documents.agreements["agreements"][0]["id"], LULIANG)
+
+    ceremony.carry_out("d", join, YULIN, LULIANG, YANAN)
+    found = open_trust(ceremony.repository, ceremony.folder / "state", NOW)
+    (agreement,) = found.agreements.values()
+    assert sorted(agreement.parties) == sorted([YULIN, ORDOS, LULIANG])
+
+
 def test_a_change_of_signers_needs_those_who_were_and_those_who_will_be(ceremony: Ceremony) -> None:
     newcomers = {city: signing_key(f"new {city}") for city in (YULIN, LULIANG, YANAN)}
 

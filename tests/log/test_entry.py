@@ -36,12 +36,18 @@ ROUTE: dict[str, Any] = {
 WRITTEN: dict[str, bytes] = {
     "accepted": entry.accepted(at=AT, **ROUTE),
     "received": entry.received(at=AT, **ROUTE, via="150600.exchange", via_index=0),
+    "moved": entry.moved(at=AT, **ROUTE, via="150600.exchange", via_index=0),
+    "departed": entry.departed(at=AT, city="150600", node="150600.exchange", last=17),
+    "hosted": entry.hosted(
+        at=AT, city="150600", via="610800.exchange", via_size=0, last=0, begins=3, before=2, ahead=[4, 7]
+    ),
     "served": entry.served(at=AT, by=KID, request=DIGEST, indexes=[3, 5]),
     "opened": entry.opened(at=AT, by="值班员", id=ID, revision=2),
     "refused": entry.refused(at=AT, by=KID, code=Code.NO_AGREEMENT, digest=DIGEST),
     "trust": entry.trust(at=AT, file="trust-list.json", version=4, digest=DIGEST),
     "erased": entry.erased(at=AT, index=9, digest=DIGEST, basis='到期"删除"'),
     "equivocation": entry.equivocation(at=AT, origin="150600.exchange", ours=NOTE, theirs=NOTE),
+    "epoch": entry.epoch(at=AT, abandoned=NOTE, basis="磁盘损坏，由备份恢复"),
 }
 
 
@@ -152,6 +158,19 @@ WRONG: list[tuple[str, str, Any]] = [
     ("received", "via", ""),
     ("received", "via_index", -1),
     ("received", "from", "150600"),
+    ("moved", "via", ""),
+    ("moved", "to", {}),
+    ("moved", "from", "150600"),
+    ("departed", "city", "15060"),
+    ("departed", "last", -1),
+    ("departed", "node", None),
+    ("hosted", "via_size", "0"),
+    ("hosted", "begins", -1),
+    ("hosted", "before", True),
+    ("hosted", "ahead", [7, 4]),
+    ("hosted", "ahead", [0]),
+    ("hosted", "ahead", [1.0]),
+    ("hosted", "ahead", list(range(1, 2_002))),
     ("served", "by", "张某"),
     ("served", "indexes", []),
     ("served", "indexes", [1.5]),
@@ -164,6 +183,8 @@ WRONG: list[tuple[str, str, Any]] = [
     ("erased", "basis", "x" * 501),
     ("equivocation", "origin", "two words"),
     ("equivocation", "ours", "no note"),
+    ("epoch", "abandoned", "no note"),
+    ("epoch", "basis", ""),
 ]
 
 
@@ -225,7 +246,7 @@ ROUTED_MEMBERS = st.fixed_dictionaries(
         "from": CITIES,
         "marking": st.sampled_from(["red", "amber", "amber+strict", "Amber", ""]),
         "to": st.dictionaries(CITIES, st.integers(-1, 3) | st.booleans(), max_size=4),
-        "type": st.sampled_from(["accepted", "received", "served"]),
+        "type": st.sampled_from(["accepted", "received", "moved", "served"]),
         "via": st.text(max_size=5),
         "via_index": st.integers(-1, 2),
         "v": st.sampled_from([1, 2, True]),
@@ -241,11 +262,9 @@ def test_the_fast_way_and_the_strict_way_agree(type_: str, members: dict[str, An
         decoded: entry.Entry | None = entry.decode(line)
     except Problem:
         decoded = None
-    numbered = numbering(line)
-    if isinstance(decoded, entry.Routed):
-        assert numbered == decoded.to
-    else:
-        assert numbered is None
+    routed = decoded if isinstance(decoded, entry.Routed) else None
+    assert numbering(line) == (routed and routed.to)
+    assert entry.decode_routed([line]) == [routed]
 
 
 @settings(deadline=None, max_examples=300)
@@ -266,6 +285,7 @@ def test_the_two_ways_agree_on_any_changed_byte(type_: str, data: st.DataObject)
 )
 def test_many_lines_are_judged_as_each_alone(lines: list[bytes]) -> None:
     assert form.numberings(lines) == [numbering(line) for line in lines]
+    assert entry.decode_routed(lines) == [entry.decode_routed([line])[0] for line in lines]
 
 
 def test_a_newline_in_an_entry_makes_no_two_of_it() -> None:

@@ -202,6 +202,7 @@ def test_the_document_names_every_endpoint_of_the_contract_but_the_witness() -> 
         ("/v1/records/{id}", "get"),
         ("/v1/records/{id}/proof", "get"),
         ("/v1/records/{id}/delivery", "get"),
+        ("/v1/logs/{origin}/checkpoint", "get"),
         ("/v1/schemas/{kind}/{version}", "get"),
         ("/openapi.json", "get"),
         ("/docs", "get"),
@@ -226,7 +227,7 @@ def test_every_operation_has_its_path_parameters_an_answer_and_named_problems() 
             in_path = {each["name"] for each in given if each["in"] == "path"}
             assert in_path == set(re.findall(r"{(\w+)}", path))
             assert "200" in operation["responses"] and "default" in operation["responses"]
-            needs_key = path.startswith("/v1/records") or path.startswith("/log/tile/entries")
+            needs_key = path.startswith(("/v1/records", "/v1/logs", "/log/tile/entries"))
             assert bool(operation["security"]) is needs_key
             assert ("401" in operation["responses"]) is needs_key
     assert len(names) == sum(len(methods) for methods in document["paths"].values())
@@ -277,6 +278,8 @@ def test_the_delivery_of_a_revision_is_published_as_it_is_answered() -> None:
         "fetched_at": None,
         "outcome": None,
         "acknowledged_at": None,
+        "due_at": "2026-11-21T08:45:00+08:00",
+        "overdue": True,
     }
     acknowledged = {
         "city": "640300",
@@ -285,6 +288,8 @@ def test_the_delivery_of_a_revision_is_published_as_it_is_answered() -> None:
         "fetched_at": "2026-11-21T08:40:00+08:00",
         "outcome": "accepted",
         "acknowledged_at": "2026-11-21T09:00:00+08:00",
+        "due_at": None,
+        "overdue": False,
     }
     whole = {
         "id": members("alert")["id"],

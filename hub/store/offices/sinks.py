@@ -7,7 +7,8 @@ under the same names again, whatever has arrived since.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import orjson
 from sqlalchemy import delete, insert, select
@@ -20,12 +21,23 @@ from hub.store.tables import office_sinks
 class SinkState:
     """All up to log index `after` was given; `upto`, where it is known, ends what is being given now.
 
-    `numbers` is the last number of each city's stream, as a client's cursor keeps it.
+    `numbers` is the last number of each city's stream, as a client's cursor keeps it. `node` is the one whose log that
+    is, and `elsewhere` the state in the logs of others that were asked before, for a city that moved.
     """
 
     after: int
     upto: int | None
     numbers: Mapping[str, int]
+    node: str | None = None
+    elsewhere: Mapping[str, Any] = field(default_factory=dict)
+
+    def at(self, node: str) -> SinkState:
+        """The same sink's state in the log of a node; at the beginning of one that was never asked."""
+        if self.node in (None, node):
+            return replace(self, node=node)
+        kept = {**self.elsewhere, self.node: {"after": self.after, "numbers": dict(self.numbers)}}
+        there = kept.pop(node, {"after": -1, "numbers": {}})
+        return SinkState(there["after"], None, there["numbers"], node, kept)
 
 
 class Sinks:
@@ -41,7 +53,8 @@ class Sinks:
             row = connection.execute(wanted).one_or_none()
         if row is None:
             return SinkState(-1, None, {})
-        return SinkState(row.after, row.upto, orjson.loads(row.numbers))
+        numbers, elsewhere = orjson.loads(row.numbers), orjson.loads(row.elsewhere)
+        return SinkState(row.after, row.upto, numbers, row.node, elsewhere)
 
     def move(self, city: str, name: str, state: SinkState) -> None:
         """Remember a sink's state."""
@@ -56,5 +69,7 @@ class Sinks:
                     after=state.after,
                     upto=state.upto,
                     numbers=orjson.dumps(dict(state.numbers)).decode(),
+                    node=state.node,
+                    elsewhere=orjson.dumps(dict(state.elsewhere)).decode(),
                 )
             )

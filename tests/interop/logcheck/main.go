@@ -1,9 +1,10 @@
 // Command logcheck judges a log of this project by Go's own implementations.
 //
-//	logcheck <checkpoint file> <log verifier key> <entries file> [<witness verifier key>]
+//	logcheck <checkpoint file> <log verifier key> <entries file> [<witness verifier key> ...]
 //
 // It opens the checkpoint with sumdb/note, hashes every entry into a tree with sumdb/tlog, and compares size
-// and root; with a witness key it checks the witness's cosignature (C2SP tlog-cosignature, type 04) as well.
+// and root. Every witness whose key is given must have cosigned the checkpoint (C2SP tlog-cosignature, type 04):
+// each cosignature is checked here, by a verifier of this program's own, and its time printed.
 // The tree is computed with TreeHash over hashes made here and never with TileHashReader, which in older
 // versions takes forged tiles (CVE-2026-56865).
 //
@@ -17,6 +18,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -35,7 +37,7 @@ func main() {
 }
 
 func check(args []string) error {
-	if len(args) != 3 && len(args) != 4 {
+	if len(args) < 3 {
 		return errors.New("wants a checkpoint, a verifier key and entries")
 	}
 	signed, err := os.ReadFile(args[0])
@@ -76,12 +78,19 @@ func check(args []string) error {
 	if computed != root {
 		return fmt.Errorf("the entries hash to %v, but the checkpoint says %v", computed, root)
 	}
-	if len(args) == 4 {
-		if err := checkCosignature(opened, args[3]); err != nil {
-			return err
-		}
+	witnesses, err := parseWitnesses(args[3:], args[1])
+	if err != nil {
+		return err
 	}
-	fmt.Printf("ok %s %d %v\n", lines[0], size, root)
+	var seen []string
+	for _, witness := range witnesses {
+		time, err := witness.cosigned(opened)
+		if err != nil {
+			return fmt.Errorf("%s: %w", witness.name, err)
+		}
+		seen = append(seen, fmt.Sprintf("cosigned %s %d\n", witness.name, time))
+	}
+	fmt.Printf("ok %s %d %v\n%s", lines[0], size, root, strings.Join(seen, ""))
 	return nil
 }
 
@@ -116,34 +125,76 @@ func treeOf(bundles []byte) (int64, tlog.Hash, error) {
 	return size, root, err
 }
 
-// checkCosignature looks for the witness's line among those that sumdb/note passed over.
-func checkCosignature(opened *note.Note, witness string) error {
-	parts := strings.SplitN(witness, "+", 3)
+// witness is a verifier key of type 04.
+type witness struct {
+	name string
+	id   uint32
+	key  ed25519.PublicKey
+}
+
+// parseWitnesses reads verifier keys. Each witness counts once, and the log is none of its own.
+func parseWitnesses(texts []string, log string) ([]witness, error) {
+	counted := map[string]bool{}
+	if material, err := keyMaterial(log); err == nil {
+		counted[string(material[1:])] = true
+	}
+	var found []witness
+	for _, text := range texts {
+		material, err := keyMaterial(text)
+		if err != nil {
+			return nil, err
+		}
+		if material[0] != cosignatureType {
+			return nil, errors.New("the witness key is not of type 04")
+		}
+		if counted[string(material[1:])] {
+			return nil, errors.New("a witness key is given twice, or is the log's own")
+		}
+		counted[string(material[1:])] = true
+		parts := strings.SplitN(text, "+", 3)
+		id := sha256.Sum256(append([]byte(parts[0]+"\n"), material...))
+		if fmt.Sprintf("%x", id[:4]) != parts[1] {
+			return nil, errors.New("the id of the witness key does not fit it")
+		}
+		found = append(found, witness{parts[0], binary.BigEndian.Uint32(id[:4]), material[1:]})
+	}
+	return found, nil
+}
+
+// keyMaterial is the type byte and the key of a verifier key, name+id+base64.
+func keyMaterial(text string) ([]byte, error) {
+	parts := strings.SplitN(text, "+", 3)
 	if len(parts) != 3 {
-		return errors.New("a verifier key is name+id+key")
+		return nil, errors.New("a verifier key is name+id+key")
 	}
 	material, err := base64.StdEncoding.Strict().DecodeString(parts[2])
-	if err != nil || len(material) != 1+ed25519.PublicKeySize || material[0] != cosignatureType {
-		return errors.New("the witness key is not of type 04")
+	if err != nil || len(material) != 1+ed25519.PublicKeySize {
+		return nil, errors.New("a verifier key is a type and 32 bytes")
 	}
-	id := sha256.Sum256(append([]byte(parts[0]+"\n"), material...))
-	if fmt.Sprintf("%x", id[:4]) != parts[1] {
-		return errors.New("the id of the witness key does not fit it")
-	}
+	return material, nil
+}
+
+// cosigned looks for the witness's lines among those that sumdb/note passed over, and checks every one of them; the
+// time that the first one names, in seconds since 1970.
+func (w witness) cosigned(opened *note.Note) (uint64, error) {
+	var times []uint64
 	for _, line := range opened.UnverifiedSigs {
-		if line.Name != parts[0] || line.Hash != binary.BigEndian.Uint32(id[:4]) {
+		if line.Name != w.name || line.Hash != w.id {
 			continue
 		}
 		raw, err := base64.StdEncoding.Strict().DecodeString(line.Base64)
 		if err != nil || len(raw) != 4+8+ed25519.SignatureSize {
-			return errors.New("the cosignature has another length")
+			return 0, errors.New("the cosignature has another length")
 		}
 		time := binary.BigEndian.Uint64(raw[4:])
 		message := fmt.Sprintf("cosignature/v1\ntime %d\n%s", time, opened.Text)
-		if !ed25519.Verify(material[1:], []byte(message), raw[12:]) {
-			return errors.New("the cosignature fails")
+		if time > math.MaxInt64 || !ed25519.Verify(w.key, []byte(message), raw[12:]) {
+			return 0, errors.New("the cosignature fails")
 		}
-		return nil
+		times = append(times, time)
 	}
-	return errors.New("no cosignature by the witness")
+	if len(times) == 0 {
+		return 0, errors.New("no cosignature by the witness")
+	}
+	return times[0], nil
 }
