@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -72,16 +72,6 @@ def _kinds(context: click.Context, parameter: click.Parameter, value: str | None
     return found
 
 
-def _moved(
-    _context: click.Context, _parameter: click.Parameter, value: Sequence[str]
-) -> tuple[tuple[str, str], ...]:
-    found = [tuple(each.split("=")) for each in value]
-    for each, parted in zip(value, found, strict=True):
-        if len(parted) != 2:
-            raise click.BadParameter(_("{value} is not CODE=NODE").format(value=each))
-    return tuple((code, node) for code, node in found)
-
-
 @command(
     help=mark(
         "Begin a change of the trust repository DIR in a draft folder, or go on with a draft."
@@ -107,9 +97,9 @@ def _moved(
 )
 @option(
     "--move-city",
-    callback=_moved,
+    type=(str, str),
     multiple=True,
-    metavar="CODE=NODE",
+    metavar="CODE NODE",
     help=mark("Have another node host a city; see `hub city`."),
 )
 @option(

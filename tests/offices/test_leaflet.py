@@ -30,6 +30,7 @@ from hub.offices.settings import SinkSettings, folder_access
 from hub.store.offices import OfficeMemory
 from keys.seal import seal
 from keys.suite import UnsealKey, generate_unseal
+from keys.trust_list import Node
 from schemas import record as records
 from schemas import strict_json
 from schemas.record import Record
@@ -245,6 +246,7 @@ class Inbox(Client):
     """A client before a node that holds these records, and takes every answer."""
 
     def __init__(self, arrivals: Sequence[Arrival]) -> None:
+        self.node = Node("610800.exchange", "http://127.0.0.1:1", (), "", "")
         self._arrivals = arrivals
         self.answered: list[tuple[str, str | None]] = []
 
