@@ -113,6 +113,8 @@ def _accept(listening: socket.socket, onward: int, counted: Counted) -> None:
             near.close()
             continue
         counted.connections += 1
+        for each in (near, far):
+            each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for source, sink in ((near, far), (far, near)):
             threading.Thread(target=_carry, args=(source, sink, counted, source is near), daemon=True).start()
 
