@@ -156,11 +156,11 @@ class Taking:
         self.settle(transaction)
         if self.state.after >= 0:
             return self.state
-        first = Position(-1, 0)
+        first, unmet = Position(-1, 0), self._concerned - self._hosted - self.state.numbers.keys()
         return replace(
             self.state,
             numbers={**dict.fromkeys(self._hosted, 0), **self.state.numbers},
-            left_at={**dict.fromkeys(self._concerned - self._hosted, first), **self.state.left_at},
+            left_at={**dict.fromkeys(unmet, first), **self.state.left_at},
         )
 
     def settle(self, transaction: Transaction) -> None:

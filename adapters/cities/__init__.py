@@ -11,7 +11,9 @@ import importlib.util
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import CodeType
 from typing import Final
 
 from adapters.dialect import Dialect, Table
@@ -21,6 +23,16 @@ from hub.errors import Code, Problem
 
 _FOLDER: Final = Path(__file__).parent
 _FILE: Final = re.compile(r"[a-z][a-z0-9]*_([1-9][0-9]{5})\Z")
+
+
+class _AsWritten(SourceFileLoader):
+    """Compiles a file as it stands: compiled code that Python keeps is told apart by size and second alone, and a
+    city's file may be mended twice within one.
+    """
+
+    def get_code(self, fullname: str) -> CodeType:
+        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        return code
 
 
 class _Cities(Mapping[str, Dialect]):
@@ -57,7 +69,8 @@ def written_in(city: str) -> Path:
 
 def read_city(path: Path) -> Dialect:
     """The dialect in a file that stands elsewhere. Raises: Problem: `invalid` with the mistake in it."""
-    spec = importlib.util.spec_from_file_location(f"adapters.cities.{path.stem}", path)
+    name = f"adapters.cities.{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path, loader=_AsWritten(name, str(path)))
     if spec is None or spec.loader is None:
         raise Problem(Code.INVALID, f"{path.name} is no Python file")
     module = importlib.util.module_from_spec(spec)

@@ -164,6 +164,22 @@ def test_what_was_not_drained_in_a_first_stay_is_there_when_the_city_is_back(
     assert sorted(system.fetch(third)) == sorted(sent[2:4])
 
 
+def test_a_first_stay_is_kept_for_the_city_though_its_second_node_never_asked_for_it(
+    nodes: Federation, tmp_path: Path
+) -> None:
+    first, second, third = nodes
+    record = second.world.partner(ORDOS).record(to=(XINZHOU,))
+    second.world.partner(ORDOS).deliver(record)
+    third.round(second)
+    carry(nodes, XINZHOU, third, first)
+    have_moved(nodes, XINZHOU, third)
+    first.round(third)
+    handed = hand_over(first, XINZHOU, tmp_path)
+    receive(third, handed.paths)
+    assert handed.departure.positions[third.name].after >= 0
+    assert System(nodes, XINZHOU).fetch(third) == [record]
+
+
 def test_an_alert_that_went_ahead_to_the_old_node_comes_from_there_alone(
     nodes: Federation, say: Say, sent: list[str]
 ) -> None:

@@ -151,8 +151,8 @@ class Arriving:
     def _place(
         self, statement: Statement, items: Sequence[Handed], trust: Trust, counts: dict[str, int]
     ) -> None:
-        mine, now = self._node.config.name, self._node.clock()
-        begins = statement.positions.get(mine, BEGINNING).after + 1
+        now = self._node.clock()
+        begins = self._own_position(statement.city, statement.positions).after + 1
         placing = Placing(statement.city, statement.sender, begins, now)
         ids = {item.entry.id for item in items}
         ids |= {
@@ -172,6 +172,14 @@ class Arriving:
         counts["known"] += len(items) - new
         counts["unknown"] += sum(item.gone == UNKNOWN_KEY for item in items)
 
+    def _own_position(self, city: str, positions: Mapping[str, Position]) -> Position:
+        """How far the old node had fetched this log for the city: not before the city had left it last."""
+        said = positions.get(self._node.config.name, BEGINNING)
+        departure = self._node.store.head().moves.departure(city)
+        if departure is None or said.after >= departure.index:
+            return said
+        return Position(departure.index, departure.last)
+
     def _check_awaited(
         self, transaction: Transaction, city: str, trust: Trust, *, late: bool = True
     ) -> Hosting:
@@ -184,7 +192,7 @@ class Arriving:
         """Rule 2."""
         mine, now = self._node.config.name, self._node.clock()
         late = Hosting(mine, trust, self._node.store.head().moves).begins_late(ending.city)
-        own = BEGINNING if late else ending.positions.get(mine, BEGINNING)
+        own = BEGINNING if late else self._own_position(ending.city, ending.positions)
         before, ahead = self._node.store.ask_moving(
             lambda moving: (
                 moving.last_before(ending.city, own.after + 1),
