@@ -133,13 +133,13 @@ class Client:
     ) -> Iterator[Arrival]:
         """What is addressed to this key's cities after `cursor`, in log order, each with its receipt.
 
-        With `wait` (seconds, 30 at most) one pull is held open at the end, and the iterator ends when nothing
-        came; without, it ends with the last record that is there.
+        It ends with the last record that is there; where none is, it waits `wait` seconds (30 at most) for one.
         """
         asked = {"kind": kind, "from": sender, "marking": marking}
         filters = {name: value for name, value in asked.items() if value is not None}
         while True:
             page = self.page(cursor.after, wait=wait, filters=filters)
+            wait = 0
             if cursor.after >= page.checkpoint.size:
                 raise LogWentBackError(page.checkpoint.size, cursor.after)
             tiles = self._tiles()
@@ -156,7 +156,7 @@ class Client:
                     arrival = replace(arrival, skipped=skipped(before, numbers, hosted))
                 yield arrival
                 cursor.move(arrival.index, numbers)
-            if not page.more and not (wait and page.items):
+            if not page.more:
                 return
 
     def page(

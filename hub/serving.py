@@ -15,10 +15,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings
@@ -31,6 +32,8 @@ from hub.errors import Code, Problem
 PREFLIGHT: Final = "hub.preflight:try_opening"
 CONFIG_VARIABLE: Final = "HUB_CONFIG"
 SUPERVISOR_VARIABLE: Final = "HUB_SUPERVISOR"
+STOPPING: Final = "stopping"
+"""A file in `state` that is there while the supervisor ends its workers."""
 LOOK_EVERY_SECONDS: Final = 0.1
 CONNECTIONS: Final = 4096
 """How many a worker holds open at a time."""
@@ -58,7 +61,16 @@ def serve(path: Path, config: Config, beside: Sequence[str] = ()) -> None:
     os.environ[SUPERVISOR_VARIABLE] = str(os.getpid())
     if beside:
         threading.Thread(target=_keep_running, args=(tuple(beside),), name="beside", daemon=True).start()
-    server("hub.worker:worker", config.host, config.port, config.workers, config.threads).serve()
+    stopping = config.state / STOPPING
+    stopping.unlink(missing_ok=True)
+
+    def farewell() -> None:
+        with suppress(OSError):
+            stopping.touch()
+
+    server(
+        "hub.worker:worker", config.host, config.port, config.workers, config.threads, farewell=farewell
+    ).serve()
 
 
 def _keep_running(arguments: tuple[str, ...]) -> None:
@@ -68,9 +80,31 @@ def _keep_running(arguments: tuple[str, ...]) -> None:
         time.sleep(START_AGAIN_SECONDS)
 
 
-def server(target: str, host: str, port: int, workers: int, threads: int) -> MPServer:
+class Server(MPServer):
+    """Granian's supervisor, which calls `farewell` before it ends its workers."""
+
+    def __init__(self, farewell: Callable[[], None], target: str, **options: Any) -> None:
+        super().__init__(target, **options)
+        self._farewell = farewell
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        """End the workers, each when its requests have ended, and return or exit with `exit_code`."""
+        self._farewell()
+        super().shutdown(exit_code)  # type: ignore[no-untyped-call]
+
+
+def server(
+    target: str,
+    host: str,
+    port: int,
+    workers: int,
+    threads: int,
+    *,
+    farewell: Callable[[], None] = lambda: None,
+) -> Server:
     """Granian, set up for a WSGI factory at `target` (`module:function`)."""
-    return MPServer(
+    return Server(
+        farewell,
         target,
         factory=True,
         address=host,

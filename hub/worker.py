@@ -15,7 +15,7 @@ from hub.config import read_config
 from hub.diagnostics import configure_logging
 from hub.node import Node
 from hub.process import settle
-from hub.serving import CONFIG_VARIABLE, end_with_supervisor
+from hub.serving import CONFIG_VARIABLE, LOOK_EVERY_SECONDS, STOPPING, end_with_supervisor
 from hub.web import metrics
 from hub.web.application import create_application
 
@@ -33,6 +33,13 @@ def _announce(node: Node) -> None:
     node.announce()
 
 
+def _let_go(node: Node) -> None:
+    """Answer held pulls when the supervisor is stopping: the worker ends with the last of its requests."""
+    while not (node.config.state / STOPPING).exists():
+        time.sleep(LOOK_EVERY_SECONDS)
+    node.exchange.watcher.close()
+
+
 def worker() -> Flask:
     """The application of the node that the environment names; it ends with its supervisor."""
     end_with_supervisor()
@@ -40,6 +47,7 @@ def worker() -> Flask:
     metrics.reserve()
     node = Node(read_config(Path(os.environ[CONFIG_VARIABLE])), even_halted=True)
     application = create_application(node)
-    threading.Thread(target=_announce, args=(node,), name="announcing", daemon=True).start()
+    for attend in (_announce, _let_go):
+        threading.Thread(target=attend, args=(node,), name=attend.__name__, daemon=True).start()
     settle()
     return application

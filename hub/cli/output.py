@@ -24,6 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hub import sheet
+from hub.answers import Refusal
 from hub.cli.faults import LocalProblem
 from hub.cli.words import option
 from hub.errors import Problem
@@ -157,7 +158,7 @@ class Output:
             lines.append(Text(problem.detail))
             if problem.where:
                 lines.append(Text(_("Where: {where}").format(where=problem.where)))
-        lines.append(Text(_("Next: {step}").format(step=problem.next_step(language()))))
+        lines.append(Text(_("Next: {step}").format(step=next_step(problem))))
         for line in lines:
             _console(sys.stderr).print(line, soft_wrap=True)
 
@@ -206,10 +207,17 @@ def json_option(command: Command) -> Command:
 
 def problem_members(problem: Problem) -> dict[str, Any]:
     """A refusal for a program: the problem object of RFC 9457 and the next step."""
-    members = {**problem.to_dict(language()), "next": problem.next_step(language())}
+    members = {**problem.to_dict(language()), "next": next_step(problem)}
     if isinstance(problem, LocalProblem) and problem.faults:
         members["faults"] = [fault._asdict() for fault in problem.faults]
     return members
+
+
+def next_step(problem: Problem) -> str:
+    """What to do about a refusal. Where a node says when to come again, whoever typed the command is told when."""
+    if isinstance(problem, Refusal) and problem.retry_after is not None:
+        return _("Do the same again in {seconds} seconds.").format(seconds=problem.retry_after)
+    return problem.next_step(language())
 
 
 def fault_line(fault: Mapping[str, str]) -> str:

@@ -169,6 +169,7 @@ def test_acknowledgements_of_what_the_old_node_had_go_to_the_new_one(region: Reg
     # The new node has not the hand-over yet: nothing can be acknowledged, and the place is kept.
     refused = region.pull("--ack", "accepted")
     assert refused.code == 1
+    assert "Do the same again in 60 seconds." in refused.err
     assert region.at(third, "city", "receive", discs).code == 0
     pulled = region.pull("--ack", "accepted", "--json")
     assert [each["acknowledged"] for each in pulled.json["records"]] == ["accepted"] * 3
