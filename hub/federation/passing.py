@@ -18,14 +18,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from hub.acceptance import Candidate
-from hub.clock import rfc3339
 from hub.errors import Code, Problem
 from hub.federation.round import Round
 from hub.log.entry import Accepted
-from hub.reception import Incoming, Judged, Received, Reception, Taking, check_entry
+from hub.reception import Judged, Reception
 from hub.refusals import note_refusal
 from hub.store import Transaction
 from hub.store.neighbours import PeerState
+from hub.taking import Incoming, Reached, Received, Taking, check_entry, spelt
 from keys.trust_list import Node, Trust
 
 
@@ -82,8 +82,9 @@ class _Passing(Taking):
         if item.index != self._index:
             raise Problem(Code.CONFLICT, f"the peer stands before record {item.index}, not {self._index}")
         missing = self._missing(state, item.entry)
-        newest = max(state.seen_at, rfc3339(datetime.fromisoformat(item.entry.at)))
-        problem = self._refusal(transaction, state, item, candidate, newest)
+        reached = Reached(state)
+        reached.seen_at = max(state.seen_at, spelt(item.entry.at))
+        problem = self._refusal(transaction, reached, item, candidate)
         altered = item.jws is not None and candidate.digest != item.entry.digest
         if (missing or altered) and not self._kept_back:
             raise Problem(Code.CONFLICT, f"{_said(missing)}; --kept-back goes on without what is kept back")
@@ -95,7 +96,8 @@ class _Passing(Taking):
             places = {**state.places, **dict.fromkeys(left_out, state.after)}
             state = replace(state, numbers={**state.numbers, **left_out}, places=places)
         else:
-            state = self.beyond(state, item, newest)
+            reached.pass_by(item, self.mine(item.entry))
+            state = reached.of(state)
         state = replace(state, failures=0, problem=None, refused=None)
         self.keep(transaction, state, 0)
         self.passed = PassedOver(item.index, item.entry, problem, missing)
@@ -110,11 +112,11 @@ class _Passing(Taking):
         }
 
     def _refusal(
-        self, transaction: Transaction, state: PeerState, item: Incoming, candidate: Candidate, newest: str
+        self, transaction: Transaction, reached: Reached, item: Incoming, candidate: Candidate
     ) -> Problem:
         """Why the record is refused. Raises: Problem where it is not."""
         try:
-            self.check(transaction, state, item, candidate, newest)
+            self.check(transaction, reached, item, candidate, self.mine(item.entry))
         except Problem as problem:
             return problem
         raise Problem(Code.CONFLICT, f"record {item.index} would be taken: there is nothing to pass over")

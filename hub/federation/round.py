@@ -31,9 +31,10 @@ from hub.log.checkpoint import VerifiedCheckpoint, open_checkpoint
 from hub.log.entry import Accepted, Erased, Routed, decode, decode_routed
 from hub.log.note import VerifierKey
 from hub.log.tree import CompactRange, leaf_hash
-from hub.reception import Incoming, Judged, Reception
+from hub.reception import Judged, Reception
 from hub.store import Job, Store, Transaction
 from hub.store.neighbours import PeerState
+from hub.taking import Incoming
 from schemas.limits import ENTRY_BYTES
 
 PAGES_AT_MOST: Final = 10_000
