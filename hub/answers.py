@@ -36,6 +36,17 @@ FIELD_BYTES: Final = 1024 * 1024
 """The longest status line and header fields, interim answers and trailers included."""
 BYTES_A_SECOND: Final = 32 * 1024
 """The slowest that an answer may come, once the time-out of a single read is used up: a quarter of a megabit."""
+_PROBED: Final = [
+    (level, getattr(socket, name), value)
+    for level, name, value in (
+        (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
+        (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 10),
+        (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 5),
+        (socket.IPPROTO_TCP, "TCP_KEEPCNT", 3),
+    )
+    if hasattr(socket, name)
+]
+"""A held pull whose other end is gone without a word, as behind a line that was cut, is known to be lost after 25 s."""
 
 
 class _Patience(io.RawIOBase):
@@ -97,6 +108,7 @@ class _Adapter(HTTPAdapter):
         super().__init__()
 
     def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
+        named["socket_options"] = [*HTTPConnection.default_socket_options, *_PROBED]
         if self._source is not None:
             named["source_address"] = (self._source, 0)
         super().init_poolmanager(*arguments, **named)

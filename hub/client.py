@@ -20,6 +20,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
@@ -88,7 +89,9 @@ class Client:
         self._clock = clock
         self._seconds = seconds
         self._session = answers.Session(source)
-        self._tries = tries
+        self._elsewhere = partial(
+            Client, trust, key=key, clock=clock, tries=tries, seconds=seconds, source=source
+        )
         self._log_key = VerifierKey.parse(self.node.log)
         self._cities = _cities(trust, key.kid)
         self.departed: Departed | None = None
@@ -105,7 +108,7 @@ class Client:
 
     def elsewhere(self, node: str) -> Client:
         """The same key before another node."""
-        return Client(self._trust, node, self._key, clock=self._clock, tries=self._tries)
+        return self._elsewhere(node=node)
 
     # -- the verbs -----------------------------------------------------------------------------------
 

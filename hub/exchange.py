@@ -22,9 +22,10 @@ from typing import Any, Final
 
 from hub import forgetting, policy
 from hub.acceptance import Candidate, Judge
-from hub.alerts import ALERT, await_answers, note_answer
+from hub.alerts import ALERT
 from hub.clock import rfc3339
 from hub.cosignatures import Cosignatures
+from hub.entering import enter
 from hub.errors import Code, Problem
 from hub.handover import Reader, note_served
 from hub.hosting import Hosting, Part
@@ -138,27 +139,7 @@ class Exchange:
             raise candidate.problem
         assert record is not None and verified is not None
         check_revision(transaction, record)
-        acknowledged = acknowledged_by(transaction, record)
-        numbers = transaction.next_numbers(record.recipients)
-        index = transaction.append(
-            entries.accepted(
-                at=rfc3339(now),
-                id=record.id,
-                revision=record.revision,
-                digest=verified.digest,
-                kind=record.kind,
-                sender=record.sender,
-                marking=record.marking,
-                to=numbers,
-            )
-        )
-        transaction.store(candidate.arrival(), index, numbers)
-        await_answers(transaction, record, index, record.recipients, now)
-        if acknowledged is not None:
-            assert record.body is not None
-            outcome = record.body["outcome"]
-            transaction.acknowledge(acknowledged.digest, record.sender, outcome, rfc3339(now), index)
-            note_answer(transaction, acknowledged, record.sender)
+        index = enter(transaction, candidate, now, acknowledged_by(transaction, record))
         return Outcome("accepted", record.id, verified.digest, index, warnings=_warnings(record))
 
     # -- pull and read -------------------------------------------------------------------------------

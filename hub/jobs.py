@@ -20,6 +20,7 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 
 from hub.clock import rfc3339, utc_now
 from hub.errors import Problem
+from hub.federation.asking import take_up
 from hub.federation.neighbourhood import Neighbourhood, is_gone, this_process
 from hub.federation.watch import Watch
 from hub.node import Node
@@ -70,7 +71,11 @@ class Lease:
 
 
 def run_node(node: Node, offices: Sequence[OfficeSettings]) -> None:
-    """Work by the clock for a node, and for the offices beside it, until a signal ends it."""
+    """Work by the clock for a node, and for the offices beside it, until a signal ends it.
+
+    Raises: Problem `conflict` where its log has gone back.
+    """
+    take_up(node)
     holder = this_process(os.getpid(), secrets.token_hex(4))
     lease = Lease(node, holder)
     neighbourhood = Neighbourhood(node, holder)

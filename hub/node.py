@@ -51,7 +51,7 @@ class Health:
 
 
 class Node:
-    """Everything that a running hub holds; `clock` is the one that all of it goes by.
+    """Everything that a running hub holds; `clock` is the one that all of it goes by. To open it writes no entry.
 
     One whose log has gone back is opened only by those who say so (`even_halted`): its web workers, which go on to
     serve what may be read, and whoever puts it in order again.
@@ -79,13 +79,20 @@ class Node:
         self.exchange = Exchange(config.name, self.store, self.trust, clock, config.polls)
         self.witness = Witness(config.name, self.store, self.trust, witness_key)
         self.trust.on_change = self.exchange.log_trust
-        if self.store.head().halted is None:
-            self.exchange.log_trust(clock())
 
     def close(self) -> None:
         """Finish what was begun and let go of everything."""
         self.exchange.close()
         self.store.close()
+
+    def note_trust(self) -> None:
+        """Make entries of the trust list and the agreements in force, where there are none yet.
+
+        It is for after the log was found to be the one that was published: an entry in an old copy of it would fork it.
+        Raises: Problem `busy` where the database cannot be written.
+        """
+        if self.store.head().halted is None:
+            self.exchange.log_trust(self.clock())
 
     def health(self) -> Health:
         """Whether this node can do its work, and what stands in the way.

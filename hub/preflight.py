@@ -8,11 +8,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from hub import standing
 from hub.config import read_config
 from hub.diagnostics import configure_logging
 from hub.errors import Problem
-from hub.federation.asking import ask_peers, halt_if_gone_back
+from hub.federation.asking import take_up
 from hub.node import Node
 from hub.serving import CONFIG_VARIABLE
 
@@ -23,8 +22,7 @@ def try_opening() -> tuple[str, str, str | None] | None:
     try:
         node = Node(read_config(Path(os.environ[CONFIG_VARIABLE])))
         try:
-            halt_if_gone_back(node, ask_peers(node))
-            standing.check_running(node.store, node.log_verifier)
+            take_up(node)
         finally:
             node.close()
     except Problem as problem:

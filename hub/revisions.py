@@ -82,3 +82,14 @@ def acknowledged_by(transaction: Transaction, record: Record) -> Held | None:
     if not {each.sender for each in answered} & set(record.recipients):
         raise Problem(Code.INVALID, "an acknowledgement goes to the city that sent the record", where="/to")
     return answered[0]
+
+
+def acknowledged_if_held(transaction: Transaction, record: Record) -> Held | None:
+    """As `acknowledged_by`, for what was accepted elsewhere: what does not fit what is held here marks nothing.
+
+    Where it was pushed, the record that it is about may not have been held, and nobody else's records wait for it.
+    """
+    try:
+        return acknowledged_by(transaction, record)
+    except Problem:
+        return None

@@ -16,7 +16,7 @@ from hub.hosting import Listed
 from hub.log import entry as entries
 from hub.log.entry import Accepted
 from hub.refilling import refill
-from hub.revisions import acknowledged_by, check_kept
+from hub.revisions import acknowledged_if_held, check_kept
 from hub.store import Held, Transaction
 from hub.store.moves import Position
 from hub.store.neighbours import PeerState
@@ -214,7 +214,7 @@ class Taking:
             return False
         entry, record, verified = item.entry, candidate.record, candidate.verified
         assert record is not None and verified is not None
-        acknowledged = _acknowledged(transaction, record)
+        acknowledged = acknowledged_if_held(transaction, record)
         numbers = transaction.next_numbers(cities)
         index = transaction.append(
             entries.received(
@@ -325,16 +325,6 @@ def _check_revocation(candidate: Candidate, record: Record, newest: str) -> None
         raise Problem(
             Code.UNKNOWN_KEY, "the key was revoked before the peer's log came to the record", where="/at"
         )
-
-
-def _acknowledged(transaction: Transaction, record: Record) -> Held | None:
-    """As `acknowledged_by`. One that does not fit what is held here marks nothing: where it was pushed, the record that
-    it is about may not have been held, and nobody else's records wait for it.
-    """
-    try:
-        return acknowledged_by(transaction, record)
-    except Problem:
-        return None
 
 
 def check_entry(entry: Accepted, record: Record, digest: str) -> None:

@@ -46,6 +46,7 @@ def worker() -> Flask:
     configure_logging()
     metrics.reserve()
     node = Node(read_config(Path(os.environ[CONFIG_VARIABLE])), even_halted=True)
+    node.note_trust()
     application = create_application(node)
     for attend in (_announce, _let_go):
         threading.Thread(target=attend, args=(node,), name=attend.__name__, daemon=True).start()

@@ -370,4 +370,5 @@ def open_world(
     clock = Clock()
     config = read_config(folder / "nodes" / lab.nodes[0].name / "hub.toml")
     node = Node(replace(config, **configured), clock)
+    node.note_trust()
     return World(folder, lab, clock, node, create_application(node))

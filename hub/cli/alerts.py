@@ -9,12 +9,11 @@ import logging
 from pathlib import Path
 from typing import Any, Final
 
-import click
-
 from hub.cli.faults import Situation, facing
+from hub.cli.options import node_config
 from hub.cli.output import Column, Output, city_name, clock, json_option, pass_output
 from hub.cli.pull import due_columns
-from hub.cli.words import command, option
+from hub.cli.words import command
 from hub.clock import rfc3339
 from hub.config import read_config
 from hub.diagnostics import configure_logging
@@ -23,7 +22,6 @@ from hub.node import Node
 from hub.store.awaited import Awaited, AwaitedCount, Unanswered
 from hub.translation import _, mark
 
-CONFIG: Final = "hub.toml"
 LISTED_AT_MOST: Final = 1_000
 
 
@@ -34,14 +32,7 @@ LISTED_AT_MOST: Final = 1_000
         "by a later revision is listed no more."
     )
 )
-@option(
-    "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=CONFIG,
-    show_default=True,
-    envvar="HUB_CONFIG",
-    help=mark("Configuration of the node (else HUB_CONFIG)."),
-)
+@node_config
 @json_option
 @pass_output
 def alerts(output: Output, config: Path) -> None:

@@ -12,9 +12,9 @@ from typing import Any, Final
 import click
 
 from hub.cli.faults import LocalProblem, Situation, facing
-from hub.cli.options import FOLDER, PRESENT_FOLDER
+from hub.cli.options import FOLDER, PRESENT_FOLDER, node_config
 from hub.cli.output import Column, Output, json_option, listing, local, pass_output, problem_members, tick
-from hub.cli.peers import config_option, neighbourhood_of
+from hub.cli.peers import working_neighbourhood_of
 from hub.cli.words import Group, argument, option
 from hub.clock import utc_now
 from hub.errors import Problem
@@ -86,12 +86,12 @@ def bundle() -> None:
 @option(
     "--all", "everything", is_flag=True, help=mark("Begin at the log's beginning, whatever is confirmed.")
 )
-@config_option
+@node_config
 @json_option
 @pass_output
 def export(output: Output, *, peer: str, out: Path, size: int, everything: bool, config: Path) -> None:
     with (
-        neighbourhood_of(config) as (node, _peers),
+        working_neighbourhood_of(config) as (node, _peers),
         facing(Situation.PACKING),
         output.progress(peer) as advance,
     ):
@@ -141,13 +141,13 @@ _FILES = (
     metavar="FILE|FOLDER...",
     help=mark("Volumes, or folders of them."),
 )
-@config_option
+@node_config
 @json_option
 @pass_output
 def import_(output: Output, paths: tuple[Path, ...], config: Path) -> None:
     rows: list[dict[str, Any]] = []
     problems: list[Problem] = []
-    with neighbourhood_of(config) as (node, neighbourhood):
+    with working_neighbourhood_of(config) as (node, neighbourhood):
         with facing(Situation.BUNDLE):
             found = sort_out(paths, node)
         for path, problem in found.refused:

@@ -10,9 +10,9 @@ import click
 
 from hub.cli.bundle import DEFAULT_SIZE, told_bundle, volume_bytes
 from hub.cli.faults import Situation, facing
-from hub.cli.options import FOLDER, partner
+from hub.cli.options import FOLDER, node_config, partner
 from hub.cli.output import Column, Output, city_name, json_option, pass_output
-from hub.cli.peers import config_option, neighbourhood_of
+from hub.cli.peers import neighbourhood_of, working_neighbourhood_of
 from hub.cli.words import Group, argument, option
 from hub.errors import Problem
 from hub.federation.bundles.incoming import sort_out
@@ -54,12 +54,12 @@ def city() -> None:
     metavar="SIZE",
     help=mark("The most that a volume may hold: 4.4GB, 700MB."),
 )
-@config_option
+@node_config
 @json_option
 @pass_output
 def move(output: Output, *, code: str, out: Path, size: int, config: Path) -> None:
     with (
-        neighbourhood_of(config) as (node, _peers),
+        working_neighbourhood_of(config) as (node, _peers),
         facing(Situation.MOVE),
         output.progress(city_name(code)) as advance,
     ):
@@ -116,13 +116,13 @@ _FILES = (
     callback=partner,
     help=mark("Begin with this city though nothing is handed over."),
 )
-@config_option
+@node_config
 @json_option
 @pass_output
 def receive(output: Output, *, paths: tuple[Path, ...], without: str | None, config: Path) -> None:
     if bool(paths) == (without is not None):
         raise click.UsageError(_("Name the volumes of a hand-over, or a city with --without."))
-    with neighbourhood_of(config) as (node, neighbourhood), facing(Situation.MOVE):
+    with working_neighbourhood_of(config) as (node, neighbourhood), facing(Situation.MOVE):
         arriving = Arriving(node, neighbourhood)
         came = _taken(output, node, arriving, paths) if without is None else [arriving.begin_without(without)]
     if output.as_json:
@@ -188,7 +188,7 @@ def _members(came: Came) -> dict[str, Any]:
 @city.command(
     help=mark("Say which cities this node hosts, awaits, and has let go, and where its log says so.")
 )
-@config_option
+@node_config
 @json_option
 @pass_output
 def show(output: Output, config: Path) -> None:

@@ -13,7 +13,7 @@ from marshmallow import ValidationError
 from hub import sheet
 from hub.cli.faults import LocalProblem, Situation, facing
 from hub.cli.likeness import likeness
-from hub.cli.options import PRESENT_FILE, read_bytes
+from hub.cli.options import PRESENT_FILE, passphrase_option, read_bytes
 from hub.cli.output import Output, fault_line, json_option, local, pass_output, problem_members
 from hub.cli.words import argument, command, option
 from hub.errors import Code, Problem
@@ -50,9 +50,7 @@ LISTS: Final = (b"[\n", b"[ ", b"[\t", b"[\r")
 )
 @argument("file", type=PRESENT_FILE, help=mark("File to read, or - for standard input."))
 @option("--unseal", "key", type=PRESENT_FILE, help=mark("Key of a city, to open the sealed part."))
-@option(
-    "--passphrase-file", type=PRESENT_FILE, help=mark("File that holds the passphrase (else HUB_PASSPHRASE).")
-)
+@passphrase_option
 @option("--show-personal", is_flag=True, help=mark("Show personal data, too."))
 @json_option
 @pass_output

@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from hub.cli.faults import Situation, facing
-from hub.cli.options import FILE, PRESENT_FILE
+from hub.cli.options import CONFIG, FILE, PRESENT_FILE, passphrase_option
 from hub.cli.output import Output, json_option, pass_output
 from hub.cli.words import Group, argument, option
 from hub.config import read_config
@@ -24,7 +24,6 @@ USES: Final = ("sign", "seal", "node", "log", "witness", "audit")
 LISTED: Final = ("sign", "seal", "node", "audit")
 """Uses whose keys stand in the trust list as JWK; `log` and `witness` stand there as verifier keys."""
 _TYPES: Final = {"log": ED25519, "witness": COSIGNATURE}
-CONFIG: Final = "hub.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +46,6 @@ class _Passphrase:
         return found
 
 
-_passphrase_file = option(
-    "--passphrase-file", type=PRESENT_FILE, help=mark("File that holds the passphrase (else HUB_PASSPHRASE).")
-)
 _no_passphrase = option("--no-passphrase", is_flag=True, help=mark("Leave the key unencrypted."))
 _name = option("--name", help=mark("Name of the node, for the verifier key of a log or a witness."))
 _use = option("--use", "use", type=click.Choice(USES), help=mark("What the key is for."))
@@ -63,7 +59,7 @@ def keys() -> None:
 @keys.command(help=mark("Make a private key, in a file that only its owner may read."))
 @option("--use", "use", type=click.Choice(USES), required=True, help=mark("What the key is for."))
 @option("--out", type=FILE, required=True, help=mark("File to write; never an existing one."))
-@_passphrase_file
+@passphrase_option
 @_no_passphrase
 @_name
 @json_option
@@ -86,7 +82,7 @@ def new(
 
 @keys.command(help=mark("Show a key's id and its public half."))
 @argument("file", type=PRESENT_FILE, help=mark("Key file."))
-@_passphrase_file
+@passphrase_option
 @_use
 @_name
 @json_option
@@ -105,7 +101,7 @@ def show(output: Output, file: Path, passphrase_file: Path | None, use: str | No
     )
 )
 @argument("file", type=PRESENT_FILE, help=mark("Key file."))
-@_passphrase_file
+@passphrase_option
 @_no_passphrase
 @_use
 @_name

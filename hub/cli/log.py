@@ -9,9 +9,8 @@ import click
 
 from hub import standing
 from hub.cli.faults import Situation, facing
-from hub.cli.options import FOLDER
+from hub.cli.options import FOLDER, node_config
 from hub.cli.output import Output, json_option, pass_output
-from hub.cli.peers import config_option
 from hub.cli.words import Group, argument
 from hub.config import read_config
 from hub.diagnostics import configure_logging
@@ -56,7 +55,7 @@ class _OwnLog:
     )
 )
 @argument("folder", type=FOLDER, metavar="FOLDER", help=mark("Folder of the copy; made if it is not there."))
-@config_option
+@node_config
 @json_option
 @pass_output
 def copy(output: Output, folder: Path, config: Path) -> None:

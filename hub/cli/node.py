@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from hub.cli.faults import Situation, facing
-from hub.cli.options import FOLDER, PRESENT_FILE
+from hub.cli.options import CONFIG, FOLDER, PRESENT_FILE, node_config
 from hub.cli.output import Output, json_option, pass_output
 from hub.cli.words import command, option
 from hub.clock import utc_now
@@ -28,7 +28,6 @@ from hub.translation import _, mark
 from keys.files import read_passphrase, write_private
 from keys.suite import SigningKey, generate_signing
 
-CONFIG: Final = "hub.toml"
 KEYS: Final = "keys"
 PASSPHRASE: Final = "passphrase"  # noqa: S105 (a file's name)
 USES: Final = ("node", "log", "witness")
@@ -108,11 +107,6 @@ def init(
     )
 
 
-_config = option(
-    "--config", type=PRESENT_FILE, default=CONFIG, show_default=True, help=mark("Configuration of the node.")
-)
-
-
 @command(
     name="run",
     help=mark(
@@ -120,7 +114,7 @@ _config = option(
         "\n\nThat is `hub serve` and `hub jobs` together."
     ),
 )
-@_config
+@node_config
 def run(config: Path) -> None:
     _serve(config, ("jobs", "--config", str(config.resolve())))
 
@@ -128,7 +122,7 @@ def run(config: Path) -> None:
 @command(
     help=mark("Serve a node's web alone until a signal ends it; `hub jobs` does what the clock asks for.")
 )
-@_config
+@node_config
 def serve(config: Path) -> None:
     _serve(config, ())
 
@@ -148,7 +142,7 @@ def _serve(config: Path, beside: Sequence[str]) -> None:
         "\n\nOn several hosts one process works and the others stand by. A city that hosts no node runs this alone."
     )
 )
-@_config
+@node_config
 def jobs(config: Path) -> None:
     # Loaded only where they are needed: the web's supervisor does without.
     from hub import jobs as clockwork  # noqa: PLC0415
@@ -168,8 +162,7 @@ def jobs(config: Path) -> None:
         clockwork.run_offices(offices)
         return
     with facing(Situation.STARTING):
-        node = Node(read)
-    clockwork.run_node(node, offices)
+        clockwork.run_node(Node(read), offices)
 
 
 _EXPLAINED: Final = {

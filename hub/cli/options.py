@@ -20,6 +20,7 @@ FILE: Final = click.Path(path_type=Path, dir_okay=False)
 """A file to write."""
 PRESENT_FILE: Final = click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True)
 """A file to read; a name that nothing has is a mistake of the command line."""
+CONFIG: Final = "hub.toml"
 FOLDER: Final = click.Path(path_type=Path, file_okay=False)
 PRESENT_FOLDER: Final = click.Path(path_type=Path, exists=True, file_okay=False)
 
@@ -54,6 +55,20 @@ def _check_partner(code: str) -> None:
         raise click.BadParameter(
             _("{code} is no partner city; there are: {known}").format(code=code, known=known)
         )
+
+
+def config_option(what: str) -> Callable[[Decorated], Decorated]:
+    """`--config FILE`, or `HUB_CONFIG`, or the one that lies here; `what` it is of, to be told in `--help`.
+
+    That it is not there is found out where it is read: the options of a group are looked at for `--help`, too.
+    """
+    return option("--config", type=FILE, default=CONFIG, show_default=True, envvar="HUB_CONFIG", help=what)
+
+
+node_config = config_option(mark("Configuration of the node (else HUB_CONFIG)."))
+passphrase_option = option(
+    "--passphrase-file", type=PRESENT_FILE, help=mark("File that holds the passphrase (else HUB_PASSPHRASE).")
+)
 
 
 def profile_option(*, required: bool = True) -> Callable[[Decorated], Decorated]:

@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from hub.cli.faults import Situation, facing
+from hub.cli.options import node_config
 from hub.cli.output import Output, city_name, json_option, pass_output, problem_members
-from hub.cli.peers import PATIENCE_SECONDS, config_option, neighbourhood_of
+from hub.cli.peers import PATIENCE_SECONDS, working_neighbourhood_of
 from hub.cli.words import argument, command, option
 from hub.federation.passing import PassedOver
 from hub.translation import _, language, mark
@@ -37,11 +38,11 @@ from schemas.labels import label
     is_flag=True,
     help=mark("Also where the peer keeps something back: numbers left out, or other bytes than its log has."),
 )
-@config_option
+@node_config
 @json_option
 @pass_output
 def pass_over(output: Output, *, peer: str, index: int, kept_back: bool, config: Path) -> None:
-    with neighbourhood_of(config) as (_node, neighbourhood), facing(Situation.PASSING):
+    with working_neighbourhood_of(config) as (_node, neighbourhood), facing(Situation.PASSING):
         passed = neighbourhood.pass_over(peer, index, kept_back=kept_back, patience=PATIENCE_SECONDS)
     if passed.missing:
         said = _("Counted as passed over are numbers that {peer} left out; their records never came.")

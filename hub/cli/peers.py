@@ -14,7 +14,7 @@ import click
 import orjson
 
 from hub.cli.faults import Situation, facing
-from hub.cli.options import FILE, PRESENT_FILE, PRESENT_FOLDER, read_bytes, write_whole
+from hub.cli.options import FILE, PRESENT_FILE, PRESENT_FOLDER, node_config, read_bytes, write_whole
 from hub.cli.output import Column, Output, json_option, local, pass_output, problem_members
 from hub.cli.words import Group, argument, command, option
 from hub.clock import utc_now
@@ -23,6 +23,7 @@ from hub.diagnostics import configure_logging
 from hub.errors import Code, Problem
 from hub.federation import evidence as evidence_files
 from hub.federation import statement as statements
+from hub.federation.asking import take_up
 from hub.federation.neighbourhood import Neighbourhood, this_process
 from hub.federation.statement import Statement
 from hub.log.checkpoint import open_checkpoint
@@ -35,19 +36,9 @@ from hub.translation import _, mark
 from keys.trust_repository import open_trust_once
 from schemas.limits import NOTE_BYTES
 
-CONFIG = "hub.toml"
 EVIDENCE_BYTES = 1024 * 1024
 PATIENCE_SECONDS = 30.0
 """So long a round of the clock is awaited."""
-
-config_option = option(
-    "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=CONFIG,
-    show_default=True,
-    envvar="HUB_CONFIG",
-    help=mark("Configuration of the node (else HUB_CONFIG)."),
-)
 
 
 @contextmanager
@@ -69,6 +60,15 @@ def neighbourhood_of(config: Path) -> Iterator[tuple[Node, Neighbourhood]]:
         node.close()
 
 
+@contextmanager
+def working_neighbourhood_of(config: Path) -> Iterator[tuple[Node, Neighbourhood]]:
+    """The same for what makes entries in the log: peers are asked first whether it has gone back."""
+    with neighbourhood_of(config) as (node, neighbourhood):
+        with facing(Situation.STARTING):
+            take_up(node)
+        yield node, neighbourhood
+
+
 @command(
     help=mark(
         "Fetch from peers now what is new, every record and their whole logs verified."
@@ -76,7 +76,7 @@ def neighbourhood_of(config: Path) -> Iterator[tuple[Node, Neighbourhood]]:
     )
 )
 @argument("peer", required=False, metavar="[PEER]", help=mark("Name of a node in the trust list."))
-@config_option
+@node_config
 @json_option
 @pass_output
 def sync(output: Output, peer: str | None, config: Path) -> None:
@@ -130,7 +130,7 @@ _ROUNDS = (
         "pass": ("hub.cli.passing:pass_over", mark("Pass over a record of a peer that is refused here")),
     },
 )
-@config_option
+@node_config
 @json_option
 @click.pass_context
 def peers(context: click.Context, config: Path) -> None:
@@ -192,7 +192,7 @@ def _state(state: PeerState) -> str:
 @argument("peer", metavar="PEER", help=mark("Name of the peer."))
 @option("--anew", is_flag=True, help=mark("Forget the history that is known of it."))
 @option("--statement", type=PRESENT_FILE, help=mark("Signed statement on its new epoch."))
-@config_option
+@node_config
 @pass_output
 def readmit(output: Output, *, peer: str, anew: bool, statement: Path | None, config: Path) -> None:
     if statement is not None and not anew:
@@ -246,7 +246,7 @@ def evidence() -> None:
 @argument(
     "number", required=False, type=click.IntRange(min=1), metavar="[NUMBER]", help=mark("Number in the list.")
 )
-@config_option
+@node_config
 @option("-o", "--out", type=FILE, help=mark("File to write it to; standard output if none."))
 @json_option
 @pass_output

@@ -15,7 +15,7 @@ import click
 from hub.cli.check import city_or_code
 from hub.cli.faults import Situation, facing
 from hub.cli.output import Column, Output, city_name, clock, json_option, pass_output
-from hub.cli.runs import config_option, office_of
+from hub.cli.runs import office_config, office_of
 from hub.cli.words import Group, argument, option
 from hub.clock import utc_now
 from hub.diagnostics import configure_logging
@@ -39,7 +39,7 @@ _number = argument("number", type=click.IntRange(min=1), metavar="NUMBER", help=
 
 @quarantine.command(name="list", help=mark("List what waits, with its reasons; no personal data is shown."))
 @option("--city", callback=city_or_code, metavar="CODE", help=mark("This city's alone."))
-@config_option
+@office_config
 @json_option
 @pass_output
 def list_entries(output: Output, city: str | None, config: Path) -> None:
@@ -54,7 +54,7 @@ def list_entries(output: Output, city: str | None, config: Path) -> None:
 
 @quarantine.command(help=mark("Show a row with what is wrong in it. It is personal data: mind who looks on."))
 @_number
-@config_option
+@office_config
 @json_option
 @pass_output
 def show(output: Output, number: int, config: Path) -> None:
@@ -96,7 +96,7 @@ def show(output: Output, number: int, config: Path) -> None:
 @argument(
     "changes", nargs=-1, required=True, metavar="COLUMN[=VALUE]...", help=mark("Cells and their new values.")
 )
-@config_option
+@office_config
 @json_option
 @pass_output
 def fix(output: Output, number: int, changes: tuple[str, ...], config: Path) -> None:
@@ -119,7 +119,7 @@ def fix(output: Output, number: int, changes: tuple[str, ...], config: Path) -> 
     "numbers", nargs=-1, type=click.IntRange(min=1), metavar="NUMBER...", help=mark("Numbers in the list.")
 )
 @option("--all", "all_of", callback=city_or_code, metavar="CITY", help=mark("All rows of a city."))
-@config_option
+@office_config
 @json_option
 @pass_output
 def release(output: Output, numbers: tuple[int, ...], all_of: str | None, config: Path) -> None:
@@ -156,7 +156,7 @@ def release(output: Output, numbers: tuple[int, ...], all_of: str | None, config
     metavar="NUMBER...",
     help=mark("Numbers in the list."),
 )
-@config_option
+@office_config
 @pass_output
 def dismiss(output: Output, numbers: tuple[int, ...], config: Path) -> None:
     aside = tuple(dict.fromkeys(numbers))

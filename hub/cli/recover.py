@@ -13,9 +13,8 @@ from typing import Any, Final
 import click
 
 from hub.cli.faults import Situation, facing, told
-from hub.cli.options import FILE, PRESENT_FOLDER, write_whole
+from hub.cli.options import FILE, PRESENT_FOLDER, node_config, write_whole
 from hub.cli.output import Column, Output, json_option, pass_output, problem_members
-from hub.cli.peers import config_option
 from hub.cli.words import Group, argument, option
 from hub.client import Client
 from hub.config import read_config
@@ -68,7 +67,7 @@ def _asked(node: Node) -> list[Answer]:
         "order: `log` from a copy, then `records` from the peers; `epoch` only if no copy reaches far enough."
     ),
 )
-@config_option
+@node_config
 @json_option
 @click.pass_context
 def recover(context: click.Context, config: Path) -> None:
@@ -174,7 +173,7 @@ _PEERS = (
     ),
 )
 @argument("folder", type=PRESENT_FOLDER, metavar="FOLDER", help=mark("Copy made by `hub log copy`."))
-@config_option
+@node_config
 @json_option
 @pass_output
 def recover_log(output: Output, folder: Path, config: Path) -> None:
@@ -225,7 +224,7 @@ def recover_log(output: Output, folder: Path, config: Path) -> None:
     is_flag=True,
     help=mark("Enter of what still lacks its bytes that it is gone: nobody waits for it any longer."),
 )
-@config_option
+@node_config
 @json_option
 @pass_output
 def recover_records(output: Output, give_up: bool, config: Path) -> None:
@@ -318,7 +317,7 @@ _FETCHED = (
 )
 @option("--reason", metavar="TEXT", help=mark("Why, in words that auditors will read; no personal data."))
 @option("--out", type=FILE, required=True, help=mark("File for the signed statement."))
-@config_option
+@node_config
 @json_option
 @pass_output
 def recover_epoch(output: Output, reason: str | None, out: Path, config: Path) -> None:

@@ -13,7 +13,7 @@ import click
 
 from hub.cli.check import city_or_code
 from hub.cli.faults import Situation, facing
-from hub.cli.options import PRESENT_FILE
+from hub.cli.options import config_option
 from hub.cli.output import Column, Output, json_option, pass_output, problem_members
 from hub.cli.words import argument, command, option
 from hub.clock import utc_now
@@ -25,18 +25,10 @@ from hub.offices.intake import UnitReport
 from hub.offices.settings import OfficeSettings, SinkSettings, SourceSettings, read_offices
 from hub.translation import _, language, mark
 
-CONFIG = "hub.toml"
 SHOWN_AT_MOST = 10
 """Losses that are shown one by one; `--json` has all that were kept."""
 
-config_option = option(
-    "--config",
-    type=PRESENT_FILE,
-    default=CONFIG,
-    show_default=True,
-    envvar="HUB_CONFIG",
-    help=mark("Configuration with the city's [[adapters]] (else HUB_CONFIG)."),
-)
+office_config = config_option(mark("Configuration with the city's [[adapters]] (else HUB_CONFIG)."))
 
 
 def office_of(config: Path, city: str) -> OfficeSettings:
@@ -58,7 +50,7 @@ def office_of(config: Path, city: str) -> OfficeSettings:
     )
 )
 @argument("city", callback=city_or_code, metavar="CITY", help=mark("Code of the city."))
-@config_option
+@office_config
 @option(
     "--only", multiple=True, metavar="NAME", help=mark("A source or sink by its name; all if none is given.")
 )

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from hub.cli.faults import Situation, facing
-from hub.cli.options import FOLDER, PRESENT_FILE, PRESENT_FOLDER, read_bytes
+from hub.cli.options import FOLDER, PRESENT_FILE, PRESENT_FOLDER, passphrase_option, read_bytes
 from hub.cli.output import Output, json_option, local, pass_output
-from hub.cli.trust_keys import SNAPSHOT_DAYS, TIMESTAMP_DAYS, document, opened
+from hub.cli.trust_keys import SNAPSHOT_DAYS, TIMESTAMP_DAYS, days_option, document, opened
 from hub.cli.trust_shown import members_of, signers, summary, tables, warn_of_expiry
 from hub.cli.words import Group, argument, option
 from hub.clock import utc_now
@@ -73,11 +73,7 @@ _keys = {
 )
 @option("--snapshot-key", type=PRESENT_FILE, required=True, help=_keys["operator"])
 @option("--timestamp-key", type=PRESENT_FILE, required=True, help=_keys["operator"])
-@option(
-    "--passphrase-file",
-    type=PRESENT_FILE,
-    help=mark("File that holds the keys' passphrase (else HUB_PASSPHRASE)."),
-)
+@passphrase_option
 @json_option
 @pass_output
 def init(
@@ -146,19 +142,8 @@ def init(
 @argument("folder", metavar="DIR", type=PRESENT_FOLDER, help=mark("Folder of the trust repository."))
 @option("--snapshot-key", type=PRESENT_FILE, help=_keys["operator"])
 @option("--timestamp-key", type=PRESENT_FILE, required=True, help=_keys["operator"])
-@option(
-    "--days",
-    type=click.IntRange(1, 366),
-    default=TIMESTAMP_DAYS,
-    show_default=True,
-    metavar="N",
-    help=mark("How long the timestamp holds; the snapshot holds 30 days at least."),
-)
-@option(
-    "--passphrase-file",
-    type=PRESENT_FILE,
-    help=mark("File that holds the keys' passphrase (else HUB_PASSPHRASE)."),
-)
+@days_option
+@passphrase_option
 @json_option
 @pass_output
 def refresh(

@@ -8,9 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import click
+
 from hub.cli.faults import Situation, facing
 from hub.cli.options import read_bytes
+from hub.cli.words import option
 from hub.errors import Code, Problem
+from hub.translation import mark
 from keys.files import read_passphrase, read_signing
 from keys.suite import SigningKey, verify_key_from_pem
 from keys.trust_schema import TARGET_BYTES
@@ -19,6 +23,15 @@ from schemas import strict_json
 TIMESTAMP_DAYS: Final = 7
 SNAPSHOT_DAYS: Final = 30
 """How long what the operator signs holds."""
+
+days_option = option(
+    "--days",
+    type=click.IntRange(1, 366),
+    default=TIMESTAMP_DAYS,
+    show_default=True,
+    metavar="N",
+    help=mark("How long the timestamp holds; the snapshot holds 30 days at least."),
+)
 
 _OBJECT: Final = re.compile(r"^\{$.*?^\}$", re.M | re.S)
 

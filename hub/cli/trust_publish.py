@@ -9,12 +9,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import click
-
 from hub.cli.faults import LocalProblem, Situation, facing
-from hub.cli.options import FOLDER, PRESENT_FILE, PRESENT_FOLDER
+from hub.cli.options import FOLDER, PRESENT_FILE, PRESENT_FOLDER, passphrase_option
 from hub.cli.output import Output, json_option, listing, local, pass_output
-from hub.cli.trust_keys import SNAPSHOT_DAYS, TIMESTAMP_DAYS, opened
+from hub.cli.trust_keys import SNAPSHOT_DAYS, days_option, opened
 from hub.cli.trust_shown import signers
 from hub.cli.trust_words import Names, sentence
 from hub.cli.words import argument, command, option
@@ -47,19 +45,8 @@ from schemas.faults import Fault
 )
 @option("--snapshot-key", type=PRESENT_FILE, required=True, help=mark("The operator's key for this role."))
 @option("--timestamp-key", type=PRESENT_FILE, required=True, help=mark("The operator's key for this role."))
-@option(
-    "--days",
-    type=click.IntRange(1, 366),
-    default=TIMESTAMP_DAYS,
-    show_default=True,
-    metavar="N",
-    help=mark("How long the timestamp holds; the snapshot holds 30 days at least."),
-)
-@option(
-    "--passphrase-file",
-    type=PRESENT_FILE,
-    help=mark("File that holds the keys' passphrase (else HUB_PASSPHRASE)."),
-)
+@days_option
+@passphrase_option
 @json_option
 @pass_output
 def publish(

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from hub.cli.faults import Situation, facing
-from hub.cli.options import FILE, PRESENT_FILE, PRESENT_FOLDER, write_whole
+from hub.cli.options import FILE, PRESENT_FILE, PRESENT_FOLDER, passphrase_option, write_whole
 from hub.cli.output import Output, json_option, pass_output
 from hub.cli.trust_review import Review, against_option, reviewed
 from hub.cli.trust_words import Names
@@ -37,11 +37,7 @@ from keys.files import read_passphrase, read_signing
 @argument("draft", metavar="DRAFT", type=PRESENT_FOLDER, help=mark("Folder of the draft."))
 @against_option
 @option("--key", type=PRESENT_FILE, help=mark("Your key."))
-@option(
-    "--passphrase-file",
-    type=PRESENT_FILE,
-    help=mark("File that holds the key's passphrase (else HUB_PASSPHRASE)."),
-)
+@passphrase_option
 @option("--out", type=FILE, help=mark("Write the signature to this file, and leave the draft as it is."))
 @option(
     "--import",

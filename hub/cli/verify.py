@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 
 from hub.cli.faults import Situation, facing, told
-from hub.cli.options import PRESENT_FILE, PRESENT_FOLDER, read_bytes
+from hub.cli.options import PRESENT_FILE, PRESENT_FOLDER, passphrase_option, read_bytes
 from hub.cli.output import Output, city_name, city_names, json_option, local, pass_output, problem_members
 from hub.cli.words import argument, command, option
 from hub.clock import utc_now
@@ -102,9 +102,7 @@ class _Steps:
 @option("--log", "source", metavar="URL|DIR", help=mark("Log to check as a whole: a node or a folder."))
 @option("--node", metavar="NAME", help=mark("Node whose log it is; else found in the trust list."))
 @option("--key", type=PRESENT_FILE, help=mark("Auditor's key, for a node's log."))
-@option(
-    "--passphrase-file", type=PRESENT_FILE, help=mark("File that holds the passphrase (else HUB_PASSPHRASE).")
-)
+@passphrase_option
 @option("--quorum", type=click.IntRange(0), metavar="N", help=mark("Refuse where fewer witnesses cosigned."))
 @json_option
 @pass_output

@@ -81,6 +81,16 @@ def halt_if_gone_back(node: Node, answers: list[Answer]) -> None:
             standing.halt(node.store, node.log_verifier, answer.checkpoint)
 
 
+def take_up(node: Node) -> None:
+    """Make sure, as far as peers can be reached, that the log is the one that was published; only then write to it.
+
+    Raises: Problem `conflict` where it has gone back.
+    """
+    halt_if_gone_back(node, ask_peers(node))
+    standing.check_running(node.store, node.log_verifier)
+    node.note_trust()
+
+
 def _ask(node: Node, dial: Callable[[], Client], name: str) -> Answer:
     try:
         client = dial()

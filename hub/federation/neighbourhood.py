@@ -62,6 +62,8 @@ class Neighbourhood:
         self._reception = Reception(node.config.name, node.store, node.trust)
         self._clients: dict[tuple[str, str], tuple[Trust, Client]] = {}
         self._lanes: dict[str, Lane] = {}
+        self._stood: set[str] = set()
+        """Peers that have shown, to this process, that the log did not go back."""
         self._heard: set[str] = set()
         """Peers that answered in their lane since their last round failed: no outage keeps their rounds back."""
 
@@ -113,7 +115,7 @@ class Neighbourhood:
         client = self._client(name, "round")
         with self._at_work(name, told, patience) as progress:
             try:
-                return self._ask(name, client.node.log, client, progress)
+                return self._ask(name, client.node.log, client, progress, lambda: self.stand(name))
             except Problem as problem:
                 self._failed(name, problem)
                 raise
@@ -134,7 +136,7 @@ class Neighbourhood:
         if name not in nodes or name == self._node.config.name:
             raise Problem(Code.NOT_FOUND, f"the trust list has no peer named {name}")
         with self._at_work(name, told, patience) as progress:
-            return self._ask(name, nodes[name].log, peer, progress, carried=True)
+            return self._ask(name, nodes[name].log, peer, progress, self._node.note_trust, carried=True)
 
     def handed(self, name: str, peer: Peer, *, patience: float = 0.0) -> Leaves:
         """Hold the log of a peer, as it was carried here, against what is known of it; its leaves. Raises as `carried`.
@@ -160,6 +162,7 @@ class Neighbourhood:
         lane = self._lanes.get(name)
         if lane is None or lane.peer is not client:
             lane = self._lanes[name] = Lane(name, log, client, self._node.store, self._reception)
+        self.stand(name)
         with self._cutting(log):
             new = lane.run(self._node.clock, wait)
         self._heard.add(name)
@@ -185,6 +188,24 @@ class Neighbourhood:
             return True
         standing.halt(node.store, node.log_verifier, published)
         return False
+
+    def stand(self, name: str) -> None:
+        """Have a peer say, once, that this node's log did not go back, before anything of it is entered there.
+
+        One that cannot say so keeps nobody from working, and is asked again before the next that it has.
+        """
+        if name in self._stood:
+            return
+        try:
+            if self.check_standing(name):
+                self._stood.add(name)
+        except Problem as problem:
+            logger.info("standing_unknown", peer=name, code=str(problem.code), detail=problem.detail)
+        self._node.note_trust()
+
+    def has_stood(self, name: str) -> bool:
+        """Whether a peer has said, to this process, that the log did not go back."""
+        return name in self._stood
 
     def pass_over(self, name: str, index: int, *, kept_back: bool, patience: float = 0.0) -> PassedOver:
         """A person's decision: go on after a record of a peer that is refused (`hub/federation/passing.py`)."""
@@ -233,11 +254,18 @@ class Neighbourhood:
     # -- inside --------------------------------------------------------------------------------------
 
     def _ask(
-        self, name: str, log: str, peer: Peer, told: Callable[[int, int], None], *, carried: bool = False
+        self,
+        name: str,
+        log: str,
+        peer: Peer,
+        told: Callable[[int, int], None],
+        ready: Callable[[], None],
+        *,
+        carried: bool = False,
     ) -> RoundReport:
-        key = VerifierKey.parse(log)
+        key, store = VerifierKey.parse(log), self._node.store
         with self._cutting(key):
-            asked = Round(name, key, peer, self._node.store, self._reception, told=told, carried=carried)
+            asked = Round(name, key, peer, store, self._reception, told=told, ready=ready, carried=carried)
             report = asked.run(self._node.clock)
         if report.new or report.folded:
             logger.info("round", peer=name, new=report.new, known=report.known, folded=report.folded)

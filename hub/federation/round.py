@@ -77,8 +77,9 @@ class Round:
     """Rounds with one peer.
 
     Arguments: the peer's name and log key; how to ask it; where to store; who takes records in; told after each page,
-    and while its log is folded, with what was taken so far and the size of the peer's log. What is `carried` may be of
-    the past: an older checkpoint is then no lie, and holds nothing new.
+    and while its log is folded, with what was taken so far and the size of the peer's log; what is done once there is
+    something new, before any of it is stored. What is `carried` may be of the past: an older checkpoint is then no lie,
+    and holds nothing new.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Round:
         reception: Reception,
         *,
         told: Callable[[int, int], None] = lambda _done, _size: None,
+        ready: Callable[[], None] = lambda: None,
         carried: bool = False,
     ) -> None:
         self._name = name
@@ -98,6 +100,7 @@ class Round:
         self._store = store
         self._reception = reception
         self._told = told
+        self._ready = ready
         self._carried = carried
 
     def run(self, clock: Callable[[], datetime]) -> RoundReport:
@@ -114,6 +117,7 @@ class Round:
             self._done(state, clock())
             return RoundReport(self._name)
         reached, leaves = self._reach(state, ahead, seen)
+        self._ready()
         return self._fetch(reached, seen, leaves, reached.frontier.size - state.frontier.size, clock)
 
     def leaves(self) -> Leaves:

@@ -38,8 +38,6 @@ class Watch:
         self._threads = ThreadPoolExecutor(AT_WORK, thread_name_prefix="peer")
         self._under_way: set[tuple[str, str]] = set()
         self._lanes: dict[str, threading.Thread] = {}
-        self._stood: set[str] = set()
-        """Peers that have shown, since this process began, that the log did not go back."""
         self._lock = threading.Lock()
         self._ended = threading.Event()
 
@@ -57,8 +55,8 @@ class Watch:
                 continue
             if self._neighbourhood.is_due(state):
                 self._begin("round", state.name, self._round)
-            if state.name not in self._stood:
-                self._begin("standing", state.name, self._stand)
+            if not self._neighbourhood.has_stood(state.name):
+                self._begin("standing", state.name, self._neighbourhood.stand)
             self._begin("witness", state.name, self._witness)
             if state.cut_at is None:
                 self._hold_lane(state.name)
@@ -86,17 +84,13 @@ class Watch:
     def _round(self, name: str) -> None:
         self._neighbourhood.round(name)
 
-    def _stand(self, name: str) -> None:
-        if self._neighbourhood.check_standing(name):
-            self._stood.add(name)
-
     def _witness(self, name: str) -> None:
         try:
             self._submit(name)
         except Problem as problem:
             # What a witness says against this log is its word alone; what it holds is proof.
             if problem.code is Code.CONFLICT or problem.code is Code.NOT_ALLOWED:
-                self._stand(name)
+                self._neighbourhood.check_standing(name)
             raise
 
     def _submit(self, name: str) -> None:

@@ -18,18 +18,17 @@ from typing import Any, Final
 
 from hub import answers
 from hub.acceptance import Candidate, Judge
-from hub.alerts import await_answers, note_answer
 from hub.arrival import Page
 from hub.clock import rfc3339
+from hub.entering import enter
 from hub.errors import Code, Problem
 from hub.log import entry as entries
 from hub.log.entry import OfRecord
 from hub.node import Node
 from hub.refilling import refill
-from hub.revisions import acknowledged_by, check_kept
+from hub.revisions import acknowledged_if_held, check_kept
 from hub.store import Job, Transaction
 from keys.trust_list import Trust
-from schemas.record import Record
 
 LOST: Final = "lost: restored from an old backup"
 """The basis of the entries that give records up."""
@@ -175,32 +174,5 @@ def _put_back(transaction: Transaction, candidate: Candidate, now: datetime) -> 
     if candidate.problem is not None:
         raise candidate.problem
     check_kept(transaction, record)
-    _enter(transaction, candidate, record, now)
+    enter(transaction, candidate, now, acknowledged_if_held(transaction, record))
     return Fetched(accepted=1)
-
-
-def _enter(transaction: Transaction, candidate: Candidate, record: Record, now: datetime) -> None:
-    numbers = transaction.next_numbers(record.recipients)
-    index = transaction.append(
-        entries.accepted(
-            at=rfc3339(now),
-            id=record.id,
-            revision=record.revision,
-            digest=candidate.digest,
-            kind=record.kind,
-            sender=record.sender,
-            marking=record.marking,
-            to=numbers,
-        )
-    )
-    transaction.store(candidate.arrival(), index, numbers)
-    await_answers(transaction, record, index, record.recipients, now)
-    if record.body is None:
-        return
-    try:
-        answered = acknowledged_by(transaction, record)
-    except Problem:
-        return
-    if answered is not None:
-        transaction.acknowledge(answered.digest, record.sender, record.body["outcome"], rfc3339(now), index)
-        note_answer(transaction, answered, record.sender)

@@ -264,6 +264,7 @@ def federation(
         config = read_config(folder / "nodes" / each.name / "hub.toml")
         config = replace(config, database=(databases or {}).get(place, config.database))
         node = Node(config, clock)
+        node.note_trust()
         members.append(Member(World(folder, lab, clock, node, create_application(node))))
     for member in members:
         member.links = {other.name: Link(other.world) for other in members if other is not member}

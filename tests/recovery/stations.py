@@ -97,6 +97,7 @@ class Station:
 
     def start(self, *, even_halted: bool = False) -> None:
         node = Node(self.config, self.clock, even_halted=even_halted)
+        node.note_trust()
         self._world = World(self.folder, self.lab, self.clock, node, create_application(node))
         self._server = make_server(
             self.config.host, self.config.port, self, threaded=True, request_handler=_Quiet

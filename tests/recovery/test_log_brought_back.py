@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from partner import ORDOS, WUZHONG, XINZHOU, YULIN
+from partner import ORDOS, WUZHONG, XINZHOU, YULIN, change_trust
 from stations import Region, Said, Station
 from test_old_backups import lose
 
@@ -85,6 +85,30 @@ def test_every_row_that_an_entry_tells_of_comes_back(region: Region, first: Stat
     first.start()
     assert (first.size, first.halted) == (size, False)
     assert first.world.verify().checkpoint.root == verify_log(DirReader(copy), first.node.log_verifier).root
+
+
+def test_what_came_into_force_since_is_not_entered_before_its_own_entry_is_back(
+    region: Region, first: Station
+) -> None:
+    """Whoever looks at the restored node, in whatever way: an entry would be one that its log never had."""
+    _, second, third = region
+    backup = first.back_up()
+    change_trust(first.folder, lambda *_targets: None)  # another version of both
+    for each in region:
+        each.world.node.trust._looked = float("-inf")
+        each.world.node.trust()
+    first.be_witnessed(second)
+    copy, before, size = copied(first), tables(first), first.size
+    first.set_back(backup)
+    for look in (("status",), ("peers",), ("city", "show"), ("alerts",)):
+        first.hub(*look)
+    for work in (("bundle", "export", "--to", third.name, "--out", first.folder / "disc"), ("sync", second.name)):
+        assert first.hub(*work).code == 1
+    assert try_opening() is not None
+    assert recover(first, copy).code == 0
+    assert tables(first) == before
+    first.start()
+    assert (first.size, first.halted) == (size, False)
 
 
 def test_twice_changes_nothing(region: Region, first: Station) -> None:

@@ -95,6 +95,19 @@ def test_a_log_of_the_same_length_and_other_entries_does_not_start(region: Regio
     assert "published 4 others" in refusal(first)
 
 
+def test_a_round_by_hand_enters_nothing_into_a_log_that_went_back(region: Region, first: Station) -> None:
+    _, second, _ = region
+    backup = lose(first, second)
+    ordos = second.partner(ORDOS)
+    ordos.deliver(ordos.record(to=(YULIN,)))
+    first.set_back(backup)
+    first.start()
+    with pytest.raises(Problem) as refused:
+        first.round(second)
+    assert refused.value.code is Code.BUSY
+    assert (first.size, first.halted) == (3, True)
+
+
 def test_a_node_that_lost_nothing_starts(region: Region, first: Station) -> None:
     _, second, third = region
     lose(first, second, third)

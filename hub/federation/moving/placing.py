@@ -22,7 +22,7 @@ from hub.clock import rfc3339
 from hub.errors import Code, Problem
 from hub.federation.moving.handed import Handed
 from hub.log import entry as entries
-from hub.revisions import acknowledged_by
+from hub.revisions import acknowledged_if_held
 from hub.store import Held, Transaction
 from hub.store.transaction import Arrival
 
@@ -106,10 +106,7 @@ class Placing:
         assert item.candidate is not None
         record = item.candidate.record
         assert record is not None
-        try:
-            answered = acknowledged_by(transaction, record)
-        except Problem:
-            return
+        answered = acknowledged_if_held(transaction, record)
         if answered is None or record.body is None:
             return
         before = transaction.answered_at(answered.digest, record.sender)
