@@ -13,11 +13,13 @@ from __future__ import annotations
 import errno
 import http.client
 import io
+import re
 import socket
 import time
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
 
 import requests
@@ -26,11 +28,17 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from hub.errors import Code, Problem
+from hub.visible import visible
 from schemas import strict_json
 from schemas.limits import PAGE_BYTES, PAGE_RECORDS, RECORD_BYTES
 
 ANSWER_BYTES: Final = PAGE_BYTES + PAGE_RECORDS * 1024 + RECORD_BYTES
 """The longest answer that is read, compressed or not."""
+ANSWER_MARKS: Final = 128 * PAGE_RECORDS
+"""So many commas and opening brackets has the longest answer at most, those inside of entries counted in."""
+SAID_CHARACTERS: Final = 500
+"""Of a refusal's words so many are kept: they are somebody else's."""
+_SECONDS: Final = re.compile("[0-9]{1,6}")
 READ_BYTES: Final = 256 * 1024
 FIELD_BYTES: Final = 1024 * 1024
 """The longest status line and header fields, interim answers and trailers included."""
@@ -125,6 +133,8 @@ class Session(requests.Session):
     def __init__(self, source: str | None = None) -> None:
         super().__init__()
         self.trust_env = False
+        # No cookie is taken: they would be kept, and sent back, for as long as the session lasts.
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("http://", "https://"):
             self.mount(scheme, _Adapter(source))
 
@@ -164,6 +174,16 @@ def decompress(body: bytes) -> bytes:
     return plain
 
 
+def parse(body: bytes) -> Any:
+    """An answer that is JSON. What has more marks than any answer would cost far more to parse than to send.
+
+    Raises: Problem `malformed`, `too-large`.
+    """
+    if sum(map(body.count, (b",", b"[", b"{"))) > ANSWER_MARKS:
+        raise Problem(Code.TOO_LARGE, "the node's answer holds more values than any may")
+    return strict_json.loads(body)
+
+
 def text(body: bytes) -> str:
     """An answer that is text: a note, a receipt."""
     try:
@@ -192,13 +212,14 @@ def named(problem: Mapping[str, Any]) -> Refusal:
     """The problem that an RFC 9457 object tells of; `internal` for a type that the contract does not have."""
     name = str(problem.get("type", "")).removeprefix("/problems/")
     code = Code(name) if name in list(Code) else Code.INTERNAL
-    return Refusal(code, str(problem.get("detail", "")), where=problem.get("where"))
+    detail, where = visible(str(problem.get("detail", "")), SAID_CHARACTERS), problem.get("where")
+    return Refusal(code, detail, where=visible(where, SAID_CHARACTERS) if isinstance(where, str) else None)
 
 
 def problem(body: bytes, fields: Mapping[str, str]) -> Refusal:
     """A refusal as a node sent it, with its Retry-After."""
     with contract():
-        refusal = named(strict_json.loads(body))
+        refusal = named(parse(body))
     after = fields.get("Retry-After", "")
-    refusal.retry_after = int(after) if after.isdigit() else None
+    refusal.retry_after = int(after) if _SECONDS.fullmatch(after) else None
     return refusal

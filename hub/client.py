@@ -381,7 +381,7 @@ class Client:
         return read
 
     def _json(self, method: str, path: str, body: bytes | None = None) -> Any:
-        return strict_json.loads(self._request(method, path, body))
+        return answers.parse(self._request(method, path, body))
 
     def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
         return self._retrying(self._try, method, path, body)

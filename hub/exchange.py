@@ -164,13 +164,13 @@ class Exchange:
             return Pulled([], selection.after, False, committed.checkpoint)
         page, coming = self._page(wanted, now)
         if not page.items and wait > 0:
-            with self.watcher.slot():
+            with self.watcher.slot(caller.kid) as held:
                 self._store.write(Job(lambda _: None, claim))
                 claim = None
                 waited_until = now + timedelta(seconds=min(wait, WAIT_SECONDS))
                 while not page.items and not page.due:
                     left = (waited_until - self._clock()).total_seconds()
-                    if left <= 0 or not self.watcher.wait_past(size, left):
+                    if left <= 0 or not self.watcher.wait_past(held, size, left):
                         break
                     wanted, size, moves = self._wanted_parts(caller, selection)
                     page, coming = self._page(wanted, self._clock())

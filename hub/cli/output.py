@@ -29,6 +29,7 @@ from hub.cli.faults import LocalProblem
 from hub.cli.words import option
 from hub.errors import Problem
 from hub.translation import _, language, mark
+from hub.visible import visible
 
 PIPE_COLUMNS: Final = 4000
 """How wide a table may grow where there is no screen: nothing is folded there."""
@@ -87,10 +88,10 @@ class Output:
             return
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in columns:
-            table.add_column(Text(column.title), no_wrap=not column.wide, overflow="fold")
+            table.add_column(_text(column.title), no_wrap=not column.wide, overflow="fold")
         for row, cells in zip(rows, shown, strict=True):
             styles = [column.style(row) for column in columns]
-            table.add_row(*map(Text, cells, styles))
+            table.add_row(*map(_text, cells, styles))
         self._print(table)
 
     def _fits(self, columns: Sequence[Column], shown: Sequence[Sequence[str]]) -> bool:
@@ -119,7 +120,7 @@ class Output:
         grid.add_column(style="bold", no_wrap=True)
         grid.add_column(overflow="fold")
         for heading, value, style in shown:
-            grid.add_row(Text(heading), Text(value, style))
+            grid.add_row(_text(heading), _text(value, style))
         self._print(grid)
 
     def _print(self, table: Table) -> None:
@@ -135,11 +136,11 @@ class Output:
     def say(self, text: str, style: str = "") -> None:
         """A sentence for a person; nothing for a program."""
         if not self.as_json:
-            self.console.print(Text(text, style=style), soft_wrap=True)
+            self.console.print(_text(text, style), soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """A warning, on standard error."""
-        _console(sys.stderr).print(Text(text, style="yellow"), soft_wrap=True)
+        _console(sys.stderr).print(_text(text, "yellow"), soft_wrap=True)
 
     def json(self, document: Any) -> None:
         """One JSON document."""
@@ -151,14 +152,14 @@ class Output:
         if self.as_json:
             self.json({"problem": problem_members(problem)})
             return
-        lines = [Text.assemble(("✗ ", "bold red"), (problem.title(language()), "bold"))]
+        lines = [Text.assemble(("✗ ", "bold red"), (visible(problem.title(language())), "bold"))]
         if isinstance(problem, LocalProblem) and problem.faults:
-            lines += [Text(fault_line(fault._asdict())) for fault in problem.faults]
+            lines += [_text(fault_line(fault._asdict())) for fault in problem.faults]
         else:
-            lines.append(Text(problem.detail))
+            lines.append(_text(problem.detail))
             if problem.where:
-                lines.append(Text(_("Where: {where}").format(where=problem.where)))
-        lines.append(Text(_("Next: {step}").format(step=next_step(problem))))
+                lines.append(_text(_("Where: {where}").format(where=problem.where)))
+        lines.append(_text(_("Next: {step}").format(step=next_step(problem))))
         for line in lines:
             _console(sys.stderr).print(line, soft_wrap=True)
 
@@ -252,6 +253,11 @@ def city_names(codes: Iterable[str]) -> str:
 
 def tick(value: bool) -> str:
     return "✓" if value else "✗"
+
+
+def _text(text: str, style: str = "") -> Text:
+    """Text as it stands, whoever wrote it (rule 3)."""
+    return Text(visible(text), style)
 
 
 def _console(stream: Any) -> Console:

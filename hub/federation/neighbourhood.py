@@ -113,11 +113,18 @@ class Neighbourhood:
         work with it; `not-found` for one that the trust list has not.
         """
         client = self._client(name, "round")
+
+        def ready() -> None:
+            self.stand(name)
+
         with self._at_work(name, told, patience) as progress:
             try:
-                return self._ask(name, client.node.log, client, progress, lambda: self.stand(name))
+                return self._ask(name, client.node.log, client, progress, ready)
             except Problem as problem:
                 self._failed(name, problem)
+                raise
+            except Exception as error:
+                self._failed(name, Problem(Code.INTERNAL, f"the round ended with {type(error).__name__}"))
                 raise
 
     def carried(
@@ -189,19 +196,21 @@ class Neighbourhood:
         standing.halt(node.store, node.log_verifier, published)
         return False
 
-    def stand(self, name: str) -> None:
+    def stand(self, name: str) -> bool:
         """Have a peer say, once, that this node's log did not go back, before anything of it is entered there.
 
-        One that cannot say so keeps nobody from working, and is asked again before the next that it has.
+        One that cannot say so keeps nobody from working, and is asked again before the next that it has. False then,
+        and where it showed that the log did go back.
         """
         if name in self._stood:
-            return
+            return True
         try:
             if self.check_standing(name):
                 self._stood.add(name)
         except Problem as problem:
             logger.info("standing_unknown", peer=name, code=str(problem.code), detail=problem.detail)
         self._node.note_trust()
+        return name in self._stood
 
     def has_stood(self, name: str) -> bool:
         """Whether a peer has said, to this process, that the log did not go back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,59 @@ def test_a_refusal_in_another_form_is_still_a_problem(
 
     liar.lie(refuse)
     assert refused(ordos, tmp_path) in (Code.MALFORMED, Code.INTERNAL)
+
+
+@pytest.mark.parametrize("after", ["\u00b2", "9" * 5000, "-1", "1e3", "soon", ""])
+def test_a_time_to_come_again_that_is_none_is_none(
+    ordos: Client, liar: Liar, records: list[str], tmp_path: Path, after: str
+) -> None:
+    def refuse(told: Told) -> None:
+        told.status, told.body = 503, b'{"type": "/problems/internal", "detail": "busy"}'
+        told.headers["Retry-After"] = after
+
+    liar.lie(refuse)
+    assert refused(ordos, tmp_path) is Code.INTERNAL
+
+
+def test_the_words_of_a_refusal_are_bounded_and_move_nothing(
+    ordos: Client, liar: Liar, records: list[str], tmp_path: Path
+) -> None:
+    said = "\x1b[2J\x1b]0;owned\x07 \x00 \u202e" + "x" * 1_000_000
+
+    def refuse(told: Told) -> None:
+        told.status = 403
+        told.body = json.dumps({"type": "/problems/not-allowed", "detail": said, "where": said}).encode()
+
+    liar.lie(refuse)
+    with pytest.raises(Problem) as problem:
+        next(ordos.pull(Cursor(tmp_path / "cursor.json")))
+    for words in (problem.value.detail, problem.value.where or ""):
+        assert 100 < len(words) <= 500
+        assert words.isprintable()
+
+
+@pytest.mark.parametrize("one", [b'{"a": 0}', b"[]", b"{}", b"0"])
+def test_an_answer_of_more_values_than_any_has_is_not_parsed(
+    ordos: Client, liar: Liar, records: list[str], tmp_path: Path, one: bytes
+) -> None:
+    def swell(told: Told) -> None:
+        told.body = gzip.compress(b'{"items": [' + b",".join([one] * 1_000_000) + b"]}")
+        told.headers["Content-Encoding"] = "gzip"
+
+    liar.lie(swell)
+    assert refused(ordos, tmp_path) is Code.TOO_LARGE
+
+
+def test_no_cookie_is_kept_or_sent_back(
+    ordos: Client, liar: Liar, records: list[str], tmp_path: Path
+) -> None:
+    def feed(told: Told) -> None:
+        told.headers["Set-Cookie"] = "kept=" + "x" * 4000
+
+    liar.lie(feed)
+    for place in ("a.json", "b.json"):
+        assert len(list(ordos.pull(Cursor(tmp_path / place)))) == len(records)
+    assert len(ordos._session.cookies) == 0
 
 
 # -- what it says ------------------------------------------------------------------------------------------

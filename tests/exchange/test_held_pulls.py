@@ -11,7 +11,7 @@ from partner import ORDOS, XINZHOU, YULIN, World
 from waiting import until
 
 from hub.errors import Code, Problem
-from hub.polling import Watcher
+from hub.polling import Held, Watcher
 
 
 def test_a_held_pull_ends_when_something_comes(world: World) -> None:
@@ -125,18 +125,40 @@ def watcher(log: list[int]) -> Iterator[Watcher]:
 
 
 def test_waiting_for_what_is_there_ends_at_once(watcher: Watcher) -> None:
-    assert watcher.wait_past(4, 5)
+    assert watcher.wait_past(Held("a"), 4, 5)
 
 
 def test_waiting_survives_a_database_that_does_not_answer(watcher: Watcher, log: list[int]) -> None:
     with ThreadPoolExecutor(1) as threads:
         log.append(-1)
-        waiting = threads.submit(watcher.wait_past, 5, 10)
+        waiting = threads.submit(watcher.wait_past, Held("a"), 5, 10)
         until(lambda: watcher.waiting == 1)
         log.append(6)
         assert waiting.result(timeout=10) is True
 
 
 def test_nobody_waits_longer_than_told(watcher: Watcher) -> None:
-    assert watcher.wait_past(5, 0.05) is False
+    assert watcher.wait_past(Held("a"), 5, 0.05) is False
     assert watcher.waiting == 0
+
+
+def test_who_holds_most_gives_one_up_and_nobody_takes_from_who_holds_as_few(watcher: Watcher) -> None:
+    def hold(kid: str) -> bool:
+        with watcher.slot(kid) as held:
+            return watcher.wait_past(held, 5, 30)
+
+    with ThreadPoolExecutor(4) as threads:
+        first = threads.submit(hold, "greedy")
+        until(lambda: watcher.waiting == 1)
+        second = threads.submit(hold, "greedy")
+        until(lambda: watcher.waiting == 2)
+        modest = threads.submit(hold, "modest")
+        assert first.result(timeout=10) is False, "the oldest of the one that holds most"
+        until(lambda: watcher.waiting == 2)
+        for kid in ("greedy", "modest", "a third"):
+            with pytest.raises(Problem) as refused, watcher.slot(kid):
+                pass
+            assert refused.value.code is Code.BUSY
+        assert not second.done()
+        assert not modest.done()
+        watcher.close()
