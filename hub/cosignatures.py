@@ -1,7 +1,7 @@
 """What witnesses signed of this node's own checkpoints: what of it counts, and what of it is given out.
 
 1. A line counts where it verifies, over exactly the checkpoint that it is kept with, by the key that the trust list
-   now names for a witness. A node's own witness does not count for its own log.
+   now names for a witness. A node's own witness does not count for its own log, nor that of a node that was revoked.
 2. A checkpoint has the quorum where as many different witnesses cosigned it as the trust list asks for.
 3. Receipts and pages bear the newest checkpoint that has the quorum, if it covers all that they hold, else the newest
    there is. That is looked up at most once a second in each process: it lies on the way of every pull.
@@ -37,7 +37,7 @@ class Published:
 
 def witnesses_of(trust: Trust, origin: str) -> dict[str, VerifierKey]:
     """The witnesses that count for the log of `origin`, by the names of their nodes."""
-    return {name: VerifierKey.parse(node.witness) for name, node in trust.nodes.items() if name != origin}
+    return {node.name: VerifierKey.parse(node.witness) for node in trust.witnesses_for(origin)}
 
 
 def line_by(note: str, key: VerifierKey) -> str:

@@ -341,7 +341,7 @@ class Exchange:
 
     def _check(self, caller: Caller, verb: Verb, now: datetime) -> None:
         try:
-            policy.check_verb(caller, verb)
+            policy.check_verb(caller, verb, self._trust())
         except Problem as problem:
             self._refuse(caller, problem, now)
 

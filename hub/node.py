@@ -21,6 +21,7 @@ from hub.log.note import COSIGNATURE, ED25519, VerifierKey, sign_note, signature
 from hub.log.tree import CompactRange
 from hub.store import Store
 from hub.store.awaited import AwaitedCount
+from hub.store.neighbours import Neighbours
 from hub.trust import TrustInForce
 from hub.witness import Witness
 from keys.files import read_passphrase, read_signing
@@ -41,6 +42,9 @@ class Health:
     trust_expires_at: datetime
     alerts: AwaitedCount
     halted: bool
+    peers_cut_off: int
+    peers_failing: int
+    """Peers of the trust list whose last round failed."""
     missing: int
     """Records whose entries are in the log, and whose bytes are to be fetched again."""
     faults: list[str]
@@ -117,6 +121,8 @@ class Node:
             faults.append(f"the log's checkpoint does not verify: {problem.detail}")
         if head.halted is not None:
             faults.append(standing.UNCOVERED)
+        listed = self.trust.nodes
+        peers = [peer for peer in self.store.ask(Neighbours.all_peers) if peer.name in listed]
         missing = self._missing_workers()
         if missing:
             faults.append(f"{missing} of {self.config.workers} workers are not up")
@@ -129,6 +135,8 @@ class Node:
             self.trust.expires_at,
             self.store.ask_awaited(lambda awaited: awaited.count(rfc3339(self.clock()))),
             head.halted is not None,
+            sum(peer.cut_at is not None for peer in peers),
+            sum(peer.cut_at is None and peer.failures > 0 for peer in peers),
             self.store.recall(lambda held: held.missing_count()),
             faults,
         )

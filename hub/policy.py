@@ -85,13 +85,17 @@ def identify(request: VerifiedRequest, key: TrustedKey, trust: Trust, node: str)
             raise Problem(Code.NOT_ALLOWED, f"a key for use '{key.use}' does not sign requests")
 
 
-def check_verb(caller: Caller, verb: Verb) -> None:
-    """Refuse what the table does not admit.
+def check_verb(caller: Caller, verb: Verb, trust: Trust) -> None:
+    """Refuse what the table does not admit; a system of a city that another node hosts is told which.
 
     Raises: Problem `not-allowed`.
     """
-    if caller.role not in VERBS[verb]:
-        raise Problem(Code.NOT_ALLOWED, f"a key of this role ({caller.role}) may not {verb}")
+    if caller.role in VERBS[verb]:
+        return
+    said = f"a key of this role ({caller.role}) may not {verb}"
+    if caller.role is Role.OTHER_SYSTEM:
+        said = f"{caller.owner} is hosted by {trust.cities[caller.owner].node}: {said} here"
+    raise Problem(Code.NOT_ALLOWED, said)
 
 
 def may_follow(caller: Caller, sender: str) -> bool:

@@ -7,10 +7,12 @@ A worker that finds its supervisor gone ends, so that killing the one pid that a
 
 from __future__ import annotations
 
+import errno
 import importlib
 import multiprocessing
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -47,6 +49,7 @@ def serve(path: Path, config: Config, beside: Sequence[str] = ()) -> None:
     Raises: Problem, before anything listens, for what keeps the node from being opened.
     """
     end_with_supervisor()
+    _check_free(config.host, config.port)
     # Workers are new processes: a fork would carry over this one's threads and their locks.
     multiprocessing.set_start_method("spawn", force=True)
     os.environ[CONFIG_VARIABLE] = str(path.resolve())
@@ -120,6 +123,24 @@ def server(
         respawn_failed_workers=True,
         workers_kill_timeout=10,
     )
+
+
+def _check_free(host: str, port: int) -> None:
+    """Make sure that nobody listens at an address: workers share theirs, and would share it with strangers, too.
+
+    Raises: Problem `busy`.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                said = f"something listens at {host} port {port} already: this node, or another"
+            else:
+                said = f"nothing can listen at {host} port {port}: {error.strerror}"
+            raise Problem(Code.BUSY, said, where="/listen") from None
 
 
 def _called(target: str) -> tuple[str, str, str | None] | None:

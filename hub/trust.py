@@ -16,6 +16,7 @@ from typing import Final
 import structlog
 
 from hub.errors import Code, Problem
+from keys.trust_list import Node as ListedNode
 from keys.trust_list import Trust
 from keys.trust_repository import open_trust
 
@@ -62,6 +63,11 @@ class TrustInForce:
     @property
     def expires_at(self) -> datetime:
         return self._trust.expires_at
+
+    @property
+    def nodes(self) -> Mapping[str, ListedNode]:
+        """The nodes of what came into force last, expired or not."""
+        return self._trust.nodes
 
     @property
     def role_expiries(self) -> Mapping[str, datetime]:

@@ -87,6 +87,14 @@ class Node:
     log: str
     witness: str
 
+    @property
+    def is_revoked(self) -> bool:
+        """Whether none of its keys is left in force: then its word on other logs counts no more, whenever given.
+
+        The time of a cosignature is the witness's own word.
+        """
+        return bool(self.keys) and all(key.revoked_at is not None for key in self.keys)
+
 
 @dataclass(frozen=True, slots=True)
 class Auditor:
@@ -203,6 +211,10 @@ class Trust:
     def vouched_by(self, node: str) -> frozenset[str]:
         """The cities whose records a node may have accepted: those that it hosts, and those that it hosted before."""
         return self.hosted_by(node) | self.left(node)
+
+    def witnesses_for(self, origin: str) -> list[Node]:
+        """The nodes whose witnesses count for the log of `origin`: all others that are not revoked."""
+        return [node for node in self.nodes.values() if node.name != origin and not node.is_revoked]
 
     def seal_key(self, city: str, at: datetime) -> SealKey | None:
         """The key that a part for `city` is to be sealed to at `at`: of those valid then, the newest."""

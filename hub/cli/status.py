@@ -32,6 +32,7 @@ from schemas import strict_json
 from schemas.limits import NOTE_BYTES
 
 ANSWER_SECONDS: Final = 10
+_COUNTS: Final = ("alerts_awaited", "alerts_overdue", "peers_cut_off", "peers_failing")
 _ANYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 (compared, not bound)
 
 
@@ -74,14 +75,19 @@ def status(output: Output, config: Path | None, profile: Path | None) -> None:
         "trust": {target.file: target.version for target in asked.trust.targets},
         "trust_expires_at": asked.trust.expires_at.isoformat(),
         "trust_days_left": left.days,
-        "alerts_awaited": readiness.get("alerts_awaited"),
-        "alerts_overdue": overdue,
+        **{name: readiness.get(name) for name in _COUNTS},
         "faults": faults,
     }
     output.facts(members, _shown(members, left))
     if overdue:
         said = _("Recipients of alerts that have not acknowledged in time: {count}. `hub alerts` lists them.")
         output.warn(said.format(count=overdue))
+    if members["peers_cut_off"]:
+        said = _("Peers that are cut off, since they showed two histories: {count}. `hub peers` says why.")
+        output.warn(said.format(count=members["peers_cut_off"]))
+    if members["peers_failing"]:
+        said = _("Peers whose last round failed: {count}. `hub peers` says why.")
+        output.warn(said.format(count=members["peers_failing"]))
     warn_of_expiry(output, asked.repository, signers(asked.repository), now)
     if not ready:
         raise click.exceptions.Exit(1)
@@ -113,8 +119,8 @@ def _readiness(asked: _Asked) -> dict[str, Any]:
     try:
         told = strict_json.loads(_get(f"{asked.url}/readyz", allowed=(200, 503)))
         faults = [str(fault) for fault in told["faults"]]
-        alerts = {name: _count(told.get(name)) for name in ("alerts_awaited", "alerts_overdue")}
-        return {"reached": True, "ready": told["ready"] is True, "faults": faults, **alerts}
+        counts = {name: _count(told.get(name)) for name in _COUNTS}
+        return {"reached": True, "ready": told["ready"] is True, "faults": faults, **counts}
     except Problem as problem:
         return {"reached": False, "ready": False, "faults": [problem.detail]}
     except (KeyError, TypeError):
@@ -130,7 +136,7 @@ def _checkpoint(asked: _Asked, faults: list[str]) -> VerifiedCheckpoint | None:
     """The checkpoint that the node shows; what is wrong with it joins the faults."""
     try:
         listed = asked.trust.nodes[asked.name]
-        witnesses = [VerifierKey.parse(node.witness) for node in asked.trust.nodes.values() if node != listed]
+        witnesses = [VerifierKey.parse(node.witness) for node in asked.trust.witnesses_for(listed.name)]
         note = _get(f"{asked.url}/log/checkpoint", allowed=(200,))
         return open_checkpoint(note, VerifierKey.parse(listed.log), witnesses)
     except KeyError:

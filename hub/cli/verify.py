@@ -159,7 +159,7 @@ def _verify_log(output: Output, reader: LogReader, name: str, trust: Trust, quor
         if name not in trust.nodes:
             raise Problem(Code.UNKNOWN_KEY, f"the trust list has no node named {name}")
     log = VerifierKey.parse(trust.nodes[name].log)
-    witnesses = [VerifierKey.parse(each.witness) for each in trust.nodes.values() if each.name != name]
+    witnesses = [VerifierKey.parse(each.witness) for each in trust.witnesses_for(name)]
     steps = _Steps(LOG_STEPS if quorum else UNWITNESSED_LOG)
     try:
         with output.progress(_("Checking entries")) as advance:

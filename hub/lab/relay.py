@@ -70,6 +70,8 @@ class Relays:
         self._names = {door.source: door.node for door in doors}
         self._links: dict[Pair, _Link] = {}
         self._held: dict[str, int] = {door.node: 0 for door in doors}
+        self._lines: set[asyncio.Task[None]] = set()
+        """The loop itself holds no task: one whose connection is gone would end in the middle."""
         self._servers: list[asyncio.Server] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="relays", daemon=True)
@@ -142,13 +144,15 @@ class Relays:
 
     def _taker(self, door: Door) -> Any:
         async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            self._lines.add(task)
+            task.add_done_callback(self._lines.discard)
             caller = self._names.get(writer.get_extra_info("peername")[0])
             link = None if caller is None else self._links.get(frozenset({caller, door.node}))
             if self._held[door.node] >= LINES or (link is not None and link.state is LinkState.CUT):
                 _reset(writer)
                 return
-            task = asyncio.current_task()
-            assert task is not None
             self._held[door.node] += 1
             if link is not None:
                 link.lines.add(task)

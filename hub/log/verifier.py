@@ -10,7 +10,8 @@ believed. It needs no network, no database and no clock.
 3. The record is acceptable by its schema, and the entry says of it what it is.
 4. The checkpoint is signed by a node's log key in the trust list.
 5. The entry is in that log at its index.
-6. Enough witnesses cosigned the checkpoint; a node's witness does not count for the node's own log.
+6. Enough witnesses cosigned the checkpoint; a node's witness does not count for the node's own log, nor that of a node
+   that was revoked.
 7. The key was valid when the record was issued, and not revoked when it was accepted. That is when the entry was made;
    a `received` or `moved` one was made later, by a node that answers for the time of the origin's entry, which it
    names: what the origin accepted before a revocation stays valid. Of such a one it is checked that the record was
@@ -107,7 +108,7 @@ def verify_record(
     if node is None:
         raise Problem(Code.UNKNOWN_KEY, "the checkpoint is of a log that is not in the trust list")
     log = VerifierKey.parse(node.log)
-    witnesses = [VerifierKey.parse(other.witness) for other in trust.nodes.values() if other is not node]
+    witnesses = [VerifierKey.parse(other.witness) for other in trust.witnesses_for(node.name)]
     checkpoint = open_checkpoint(parsed.checkpoint, log, witnesses)
     done(4)
     # 5. The entry's place.

@@ -53,6 +53,8 @@ HALTED = Gauge(
 MISSING = Gauge(
     "hub_missing_records", "Records whose bytes are to be fetched again", multiprocess_mode="mostrecent"
 )
+PEERS_CUT_OFF = Gauge("hub_peers_cut_off", "Peers that showed two histories", multiprocess_mode="mostrecent")
+PEERS_FAILING = Gauge("hub_peers_failing", "Peers whose last round failed", multiprocess_mode="mostrecent")
 READY = Gauge("hub_ready", "1 where the node can do its work", multiprocess_mode="mostrecent")
 
 

@@ -33,6 +33,8 @@ def operations_blueprint(node: Node) -> Blueprint:
                 "trust_expires_at": rfc3339(health.trust_expires_at),
                 "alerts_awaited": health.alerts.awaited,
                 "alerts_overdue": health.alerts.overdue,
+                "peers_cut_off": health.peers_cut_off,
+                "peers_failing": health.peers_failing,
                 "faults": health.faults,
             },
             200 if health.ready else 503,
@@ -50,6 +52,8 @@ def operations_blueprint(node: Node) -> Blueprint:
             metrics.LOG_SIZE.set(health.size)
             metrics.HALTED.set(1 if health.halted else 0)
             metrics.MISSING.set(health.missing)
+            metrics.PEERS_CUT_OFF.set(health.peers_cut_off)
+            metrics.PEERS_FAILING.set(health.peers_failing)
             metrics.ALERTS_AWAITED.set(health.alerts.awaited)
             metrics.ALERTS_OVERDUE.set(health.alerts.overdue)
             now = node.clock()

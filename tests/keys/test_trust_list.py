@@ -74,6 +74,22 @@ def test_a_sign_key_without_kinds_signs_nothing(region: Region) -> None:
     assert key is not None and not key.may_sign("alert")
 
 
+def test_the_witness_of_a_node_counts_until_the_last_of_its_keys_is_revoked(region: Region) -> None:
+    own, other = (each["name"] for each in region.trust_list["nodes"])
+    keys = region.trust_list["nodes"][1]["keys"]
+    keys.append(listed(signing_key("another key of the node").public, "node"))
+
+    def witnesses() -> list[str]:
+        return [each.name for each in trust(region).witnesses_for(own)]
+
+    assert witnesses() == [other]
+    keys[0]["revoked_at"] = "2026-11-21T00:00:00Z"
+    assert witnesses() == [other]
+    keys[1]["revoked_at"] = "2026-11-21T00:00:00Z"
+    assert witnesses() == []
+    assert [each.name for each in trust(region).witnesses_for(other)] == [own]
+
+
 def test_a_node_hosts_the_cities_that_name_it(region: Region) -> None:
     region.trust_list["cities"][1]["node"] = "610800.exchange"
     read = trust(region)

@@ -11,10 +11,12 @@ import wire
 from partner import ALERT, CASE_PRIVATE, ORDOS, YULIN, World, members_of
 from structlog.testing import capture_logs
 
+from hub.clock import rfc3339
 from hub.config import read_config
 from hub.errors import Code, Problem
 from hub.log.checkpoint import Checkpoint, sign_checkpoint
 from hub.node import Node
+from hub.store import Job
 from keys.seal import seal
 from keys.suite import generate_signing
 
@@ -106,6 +108,27 @@ def test_a_node_of_another_name_or_key_does_not_start(open_a_world: Callable[...
     assert second.exists()
 
 
+def test_peers_that_fail_or_are_cut_off_are_counted(world: World) -> None:
+    name = next(name for name in world.node.trust().nodes if name != world.node.config.name)
+
+    def told() -> tuple[object, ...]:
+        said = world.send("GET", "/readyz", None, {}).json
+        shown = world.send("GET", "/metrics", None, {}).body.decode().splitlines()
+        return (
+            said["ready"],
+            *(said[each] for each in ("peers_cut_off", "peers_failing")),
+            *(line for line in shown if line.startswith("hub_peers_")),
+        )
+
+    assert told() == (True, 0, 0, "hub_peers_cut_off 0.0", "hub_peers_failing 0.0")
+    at = rfc3339(world.clock())
+    world.node.store.write(Job(lambda transaction: transaction.neighbours.fail(name, "busy: gone", at)))
+    world.node.store.write(Job(lambda transaction: transaction.neighbours.fail("a stranger", "busy", at)))
+    assert told() == (True, 0, 1, "hub_peers_cut_off 0.0", "hub_peers_failing 1.0")
+    world.node.store.write(Job(lambda transaction: transaction.neighbours.cut(name, at, "fork")))
+    assert told() == (True, 1, 0, "hub_peers_cut_off 1.0", "hub_peers_failing 0.0")
+
+
 # -- what is written about requests ------------------------------------------------------------------------
 
 
@@ -150,7 +173,7 @@ def test_log_lines_hold_ids_and_codes_and_no_contents(
 
 def test_metrics_count_and_name_nobody(world: World) -> None:
     secrets = busy_day(world)
-    text = world.send("GET", "/metrics", None, {}).content.decode()
+    text = world.send("GET", "/metrics", None, {}).body.decode()
     assert "hub_ready 1.0" in text
     assert 'hub_records_total{outcome="accepted"}' in text
     assert 'hub_records_total{outcome="invalid"}' in text

@@ -8,6 +8,8 @@ from __future__ import annotations
 import http.client
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -212,3 +214,20 @@ def total(yulin: Partner) -> float:
     text = yulin.send("GET", "/metrics", None, {}).content.decode()
     lines = [line for line in text.splitlines() if line.startswith('hub_records_total{outcome="accepted"}')]
     return float(lines[0].split()[-1]) if lines else 0.0
+
+
+def test_a_second_start_at_the_same_address_is_refused_and_harms_nobody(
+    running_lab: RunningLab, node: LabNode
+) -> None:
+    config = Path(running_lab.lab.trust).parent / "nodes" / node.name / "hub.toml"
+    second = subprocess.run(
+        [sys.executable, "-m", "hub", "serve", "--config", str(config)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "HUB_LANG": "en"},
+        timeout=60,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert "listens at" in second.stderr
+    assert send(node.url, "GET", "/readyz", None, {}).status == 200
