@@ -146,7 +146,7 @@ def _admit(senders: frozenset[str], candidate: Candidate, trust: Trust, now: dat
         record = candidate.record = records.load(candidate.verified.payload)
         agreement = trust.agreements.get(record.agreement)
         # Of refused ones, too: a record that the log has already is kept, whatever is thought of it now.
-        candidate.forget_at = _forget_at(record, now, 0 if agreement is None else agreement.retention_days)
+        candidate.forget_at = forget_at(record, now, 0 if agreement is None else agreement.retention_days)
         if record.sender not in senders:
             raise Problem(Code.NOT_ALLOWED, "records of this city do not come this way", where="/from")
         policy.admit(record, candidate.key, trust, now)
@@ -155,6 +155,7 @@ def _admit(senders: frozenset[str], candidate: Candidate, trust: Trust, now: dat
     return candidate
 
 
-def _forget_at(record: Record, now: datetime, retention_days: int) -> str:
-    latest = now + timedelta(days=retention_days)
+def forget_at(record: Record, accepted: datetime, retention_days: int) -> str:
+    """When a record is to be forgotten that was accepted at a time."""
+    latest = accepted + timedelta(days=retention_days)
     return rfc3339(latest if record.expires_at is None else min(latest, record.expires_at))

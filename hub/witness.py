@@ -7,12 +7,18 @@ A request is worked off in these steps; the number in brackets is what it is ans
 3. The checkpoint is signed by that log [403].
 4. `old` is not above the checkpoint's size [400].
 5. What is held has no other root at that size: such a pair is evidence, which is kept and entered into the log, and
-   the log is cut off until a person decides [409].
+   the log is cut off until a person decides [409 where the other one was cosigned; 403 where rounds folded it, or the
+   lane for alerts took an alert under it]. What is held at another size is compared by the next round
+   (`hub/federation/round.py`).
 6. `old` is what is held [409, with the size that is].
 7. The hashes prove that the log only grew from there [422].
 8. The log is not cut off [403].
 9. What is cosigned is on disk: comparing and storing are one transaction, and 5 to 8 are done again inside it.
 10. Only then is it signed: our own encoding of the checkpoint, never the bytes that came.
+
+What the log gave up, by a signed statement that was verified here, is neither cosigned nor evidence [403]. At a size
+that the old history had as well, the log must go on from what is known of the new one: what was cosigned of it, else
+what rounds folded, else it is asked to come again [503].
 
 Who asks does not matter, since the log's signature says all. So what costs a transaction must be something new that
 the log itself signed; what can be told from what is held already is told without one.
@@ -21,6 +27,7 @@ the log itself signed; what can be told from what is held already is told withou
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, auto
@@ -36,8 +43,9 @@ from hub.log import entry as entries
 from hub.log.checkpoint import Checkpoint, cosign, open_checkpoint
 from hub.log.note import VerifierKey, decode_base64, parse_decimal, sign_note, split_note
 from hub.log.tree import EMPTY_ROOT, HASH_BYTES, SIZE_LIMIT, verify_consistency
+from hub.standing import bare
 from hub.store import Job, Store, Transaction
-from hub.store.neighbours import Neighbours, Witnessed
+from hub.store.neighbours import Neighbours, PeerState, Witnessed
 from keys.suite import SigningKey
 from keys.trust_list import Trust
 from schemas.limits import NOTE_BYTES, PROOF_HASHES
@@ -49,6 +57,8 @@ SIZE_TEXT: Final = "text/x.tlog.size"
 FORK: Final = "fork"
 """The kind of evidence that two checkpoints of one size under different roots are."""
 NOTHING: Final = Witnessed(0, EMPTY_ROOT, "")
+UNSETTLED_SECONDS: Final = 30
+"""After so long a log is to ask again whose new history no round has folded yet."""
 logger = structlog.get_logger(__name__)
 
 
@@ -98,8 +108,28 @@ class _Weighed(Enum):
     LARGER = auto()
     CUT_OFF = auto()
     FORKED = auto()
+    CONTRADICTED = auto()
+    GIVEN_UP = auto()
+    UNSETTLED = auto()
     ELSEWHERE = auto()
     UNPROVEN = auto()
+
+
+_REFUSED: Final = {
+    _Weighed.CUT_OFF: (403, "this log has shown two histories, and is cut off until a person decides"),
+    _Weighed.CONTRADICTED: (403, "this log has shown another history here: a person decides"),
+    _Weighed.GIVEN_UP: (403, "this log has given this history up"),
+    _Weighed.UNPROVEN: (422, "the hashes do not prove that the log only grew"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """How a submission stands to what is `held`, and the note that contradicts it, if one does."""
+
+    weighed: _Weighed
+    held: Witnessed
+    rival: str = ""
 
 
 class Witness:
@@ -117,7 +147,8 @@ class Witness:
     def add_checkpoint(self, body: bytes, now: datetime) -> WitnessAnswer:
         """Answer a request.
 
-        Raises: Problem `busy` while the database or the trust list cannot be used; nothing else, whatever was sent.
+        Raises: Problem `busy` while the database or the trust list cannot be used, or a new history is not known yet;
+        nothing else, whatever was sent.
         """
         # 1. Form.
         try:
@@ -140,38 +171,71 @@ class Witness:
         if asked.old > checkpoint.size:
             return _refusal(400, "the old size is above the checkpoint's")
         # 5 to 9. What is held.
-        weighed, held = self._store.ask(lambda neighbours: _weigh(neighbours, asked))
-        if weighed is _Weighed.SAME and self._store.head().halted is not None:
+        found = self._store.ask(lambda neighbours: _weigh(neighbours, asked, log))
+        if found.weighed is _Weighed.SAME and self._store.head().halted is not None:
             # This witness's memory may be as old as the log beside it.
             raise Problem(Code.BUSY, "this node's log is halted, and its witness with it", retry_after=600)
-        if weighed in (_Weighed.LARGER, _Weighed.FORKED):
-            weighed, held = self._store.write(Job(lambda transaction: _keep(transaction, asked, now))).result
+        if found.weighed in (_Weighed.LARGER, _Weighed.FORKED):
+            found = self._store.write(Job(lambda transaction: _keep(transaction, asked, log, now))).result
         # 10. The cosignature.
-        if weighed in (_Weighed.SAME, _Weighed.LARGER):
+        if found.weighed in (_Weighed.SAME, _Weighed.LARGER):
             return WitnessAnswer(200, cosign(checkpoint, self._name, self._key, int(now.timestamp())))
-        if weighed is _Weighed.CUT_OFF:
-            return _refusal(403, "this log has shown two histories, and is cut off until a person decides")
-        if weighed is _Weighed.UNPROVEN:
-            return _refusal(422, "the hashes do not prove that the log only grew")
-        return WitnessAnswer(409, f"{held.size}\n", SIZE_TEXT)
+        if found.weighed is _Weighed.UNSETTLED:
+            raise Problem(
+                Code.BUSY, "this log's new history is not known here yet", retry_after=UNSETTLED_SECONDS
+            )
+        if found.weighed is _Weighed.FORKED and found.rival != found.held.checkpoint:
+            return _refusal(*_REFUSED[_Weighed.CUT_OFF])
+        if found.weighed in _REFUSED:
+            return _refusal(*_REFUSED[found.weighed])
+        return WitnessAnswer(409, f"{found.held.size}\n", SIZE_TEXT)
 
 
-def _weigh(neighbours: Neighbours, asked: Submission) -> tuple[_Weighed, Witnessed]:
+def _weigh(neighbours: Neighbours, asked: Submission, log: VerifierKey) -> _Finding:
     """Steps 5 to 8, and what they were held against."""
     origin, checkpoint = asked.checkpoint.origin, asked.checkpoint
-    held = neighbours.witnessed(origin) or NOTHING
-    cut_off = neighbours.peer(origin).cut_at is not None
-    if checkpoint.size == held.size and checkpoint.root != held.root:
+    cosigned, folded = neighbours.witnessed(origin) or NOTHING, neighbours.peer(origin)
+    given_up = neighbours.given_up(origin)
+    parting = given_up.parting(checkpoint.size)
+    rival = _rival(neighbours, asked.checkpoint, log, cosigned, folded)
+    if given_up.names(checkpoint) or (rival and parting is not None):
+        return _Finding(_Weighed.GIVEN_UP, cosigned)
+    if rival:
         # One piece of evidence is enough; and one that a person has judged must not cut the log off again.
-        known = cut_off or _is_known(neighbours, held.checkpoint, asked)
-        return _Weighed.ELSEWHERE if known else _Weighed.FORKED, held
+        if folded.cut_at is None and not _is_known(neighbours, rival, asked):
+            return _Finding(_Weighed.FORKED, cosigned, rival)
+        known = rival == cosigned.checkpoint
+        return _Finding(_Weighed.ELSEWHERE if known else _Weighed.CONTRADICTED, cosigned, rival)
+    held = cosigned
+    if parting is not None and held.size <= parting:
+        held = Witnessed(folded.frontier.size, folded.frontier.root(), folded.checkpoint)
+        if held.size <= parting:
+            return _Finding(_Weighed.UNSETTLED, cosigned)
     if asked.old != held.size:
-        return _Weighed.ELSEWHERE, held
+        return _Finding(_Weighed.ELSEWHERE, held)
     if not _proven(asked, held):
-        return _Weighed.UNPROVEN, held
-    if cut_off:
-        return _Weighed.CUT_OFF, held
-    return _Weighed.SAME if checkpoint.size == held.size else _Weighed.LARGER, held
+        return _Finding(_Weighed.UNPROVEN, held)
+    if folded.cut_at is not None:
+        return _Finding(_Weighed.CUT_OFF, held)
+    return _Finding(_Weighed.SAME if checkpoint.size == cosigned.size else _Weighed.LARGER, held)
+
+
+def _rival(
+    neighbours: Neighbours, checkpoint: Checkpoint, log: VerifierKey, cosigned: Witnessed, folded: PeerState
+) -> str:
+    """A note by the same log, of the same size under another root, that is held here; empty where none is."""
+    if checkpoint.size == cosigned.size and checkpoint.root != cosigned.root:
+        return cosigned.checkpoint
+    for note in (folded.checkpoint, neighbours.lane(checkpoint.origin)):
+        # Signatures are verified of what contradicts: a key that the log has no more speaks against nobody.
+        if note and _contradicts(Checkpoint.parse(split_note(note)[0]), checkpoint):
+            with suppress(Problem):
+                return bare(open_checkpoint(note, log).note, log)
+    return ""
+
+
+def _contradicts(one: Checkpoint, other: Checkpoint) -> bool:
+    return one.size == other.size and one.root != other.root
 
 
 def _proven(asked: Submission, held: Witnessed) -> bool:
@@ -187,20 +251,20 @@ def _proven(asked: Submission, held: Witnessed) -> bool:
     return True
 
 
-def _keep(transaction: Transaction, asked: Submission, now: datetime) -> tuple[_Weighed, Witnessed]:
+def _keep(transaction: Transaction, asked: Submission, log: VerifierKey, now: datetime) -> _Finding:
     """Step 9; meanwhile another request may have been faster."""
     neighbours, checkpoint = transaction.neighbours, asked.checkpoint
-    weighed, held = _weigh(neighbours, asked)
-    if weighed is _Weighed.LARGER:
+    found = _weigh(neighbours, asked, log)
+    if found.weighed is _Weighed.LARGER:
         neighbours.put_witnessed(checkpoint.origin, Witnessed(checkpoint.size, checkpoint.root, asked.note))
-    elif weighed is _Weighed.FORKED:
-        _accuse(transaction, held, asked, rfc3339(now))
-    return weighed, held
+    elif found.weighed is _Weighed.FORKED:
+        _accuse(transaction, found.rival, asked, rfc3339(now))
+    return found
 
 
-def _accuse(transaction: Transaction, held: Witnessed, asked: Submission, at: str) -> None:
+def _accuse(transaction: Transaction, ours: str, asked: Submission, at: str) -> None:
     """Keep the evidence, enter it into the log, and cut the log off."""
-    origin, ours, theirs = asked.checkpoint.origin, held.checkpoint, asked.note
+    origin, theirs = asked.checkpoint.origin, asked.note
     line = entries.equivocation(at=at, origin=origin, ours=ours, theirs=theirs)
     # The form of `hub/federation/evidence.py`: two notes of one size need no proof beside them.
     members: dict[str, Any] = {
@@ -215,7 +279,7 @@ def _accuse(transaction: Transaction, held: Witnessed, asked: Submission, at: st
     document = orjson.dumps(members, option=orjson.OPT_INDENT_2).decode() + "\n"
     transaction.neighbours.accuse(origin, FORK, document, at, transaction.append(line))
     transaction.neighbours.cut(origin, at, FORK)
-    logger.error("equivocation", origin=origin, size=held.size)
+    logger.error("equivocation", origin=origin, size=asked.checkpoint.size)
 
 
 def _is_known(neighbours: Neighbours, ours: str, asked: Submission) -> bool:

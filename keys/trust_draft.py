@@ -1,20 +1,22 @@
 """A change of the trust repository before it is in force: a folder that officers edit, read and sign in turn.
 
-The folder holds the three documents (`keys.trust_documents`), `draft.json`, which says what it was begun from, and
-the roles that are to be signed: `targets.json` where trust list or agreements change, `root.json` where signers do.
+The folder holds the three documents (`keys.trust_documents`), `draft.json`, which says what it was begun from and
+when, and the roles that are to be signed: `targets.json` where trust list or agreements change, `root.json` where
+signers do.
 
 1. `propose` makes the roles of the documents, whole or not at all. Versions are raised by themselves. A role that
    says what it said before keeps its signatures; one that says something else loses them, and that is told.
 2. `read_draft` believes no draft whose roles say anything that its documents do not: what people read is what they
    sign. A private key in the folder is refused: drafts are mailed.
-3. A draft follows what it was begun from, and nothing else: neither something older nor something newer.
+3. A draft follows what it was begun from, and nothing else: neither something older nor something newer. When it was
+   begun is signed by nobody: nothing hangs on it but how strongly a reader is warned.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -67,6 +69,8 @@ class Draft:
     documents: Documents
     root: Metadata[Root] | None
     targets: Metadata[Targets] | None
+    begun_at: datetime | None = None
+    """As the draft says itself; None for one that does not."""
 
     def standings(self, base: InForce | None) -> tuple[Standing, ...]:
         """How far its signatures have come: a new root by the old root's count and by its own."""
@@ -108,7 +112,7 @@ def propose(
     documents that a node would refuse, before anything is written.
     """
     begun = Begun.of(base)
-    documents, old_root, old_targets = _opened(base, folder, begun)
+    documents, old_root, old_targets, begun_at = _opened(base, folder, begun, now)
     edit(documents)
     _raise_versions(documents, None if base is None else base.documents)
     documents.check()
@@ -127,11 +131,14 @@ def propose(
         base is None or documents.contents() != base.documents.contents() or held is None or not held.met,
         Targets.type in renew,
     )
-    draft = Draft(folder, begun, documents, root, targets)
+    draft = Draft(folder, begun, documents, root, targets, begun_at)
     for file, content in documents.files().items():
         write_file(folder / file, content)
-    versions_begun = {"begun_from": {"root": begun.root, "targets": begun.targets}}
-    write_file(folder / DRAFT_FILE, encode_target(versions_begun))
+    beginning = {
+        "begun_at": begun_at.isoformat(timespec="seconds"),
+        "begun_from": {"root": begun.root, "targets": begun.targets},
+    }
+    write_file(folder / DRAFT_FILE, encode_target(beginning))
     for name, role in ((ROOT_DRAFT, root), (TARGETS_DRAFT, targets)):
         if role is None:
             (folder / name).unlink(missing_ok=True)
@@ -151,7 +158,7 @@ def read_draft(folder: Path) -> Draft:
     BAD_SIGNATURE also for roles that say something else than the documents; NOT_ALLOWED for a private key.
     """
     _check_no_private_key(folder)
-    begun = _begun(folder)
+    begun, begun_at = _begun(folder)
     documents = read_documents(folder)
     documents.check()
     root = read_root(folder / ROOT_DRAFT) if (folder / ROOT_DRAFT).exists() else None
@@ -168,7 +175,7 @@ def read_draft(folder: Path) -> Draft:
         contents = listed_contents(listed, folder)
         if targets_of(contents, listed.version, listed.expires, listed.spec_version) != listed:
             raise _other(Targets.type)
-    return Draft(folder, begun, documents, root, targets)
+    return Draft(folder, begun, documents, root, targets, begun_at)
 
 
 def check_follows(draft: Draft, base: InForce | None, now: datetime) -> None:
@@ -199,15 +206,15 @@ def check_follows(draft: Draft, base: InForce | None, now: datetime) -> None:
 
 
 def _opened(
-    base: InForce | None, folder: Path, begun: Begun
-) -> tuple[Documents, Metadata[Root] | None, Metadata[Targets] | None]:
-    """The documents to begin from, and the roles that a draft in the folder has already."""
+    base: InForce | None, folder: Path, begun: Begun, now: datetime
+) -> tuple[Documents, Metadata[Root] | None, Metadata[Targets] | None, datetime]:
+    """The documents to begin from, the roles that a draft in the folder has already, and when it was begun."""
     if not (folder / DRAFT_FILE).exists():
         if folder.exists() and any(folder.iterdir()):
             raise Problem(Code.CONFLICT, f"{folder} holds something that is no draft")
-        return (Documents.new() if base is None else base.documents.copy()), None, None
+        return (Documents.new() if base is None else base.documents.copy()), None, None, now
     _check_no_private_key(folder)
-    held = _begun(folder)
+    held, begun_at = _begun(folder)
     if held != begun:
         raise Problem(
             Code.CONFLICT,
@@ -220,6 +227,7 @@ def _opened(
         documents,
         _readable(folder / ROOT_DRAFT, read_root),
         _readable(folder / TARGETS_DRAFT, read_targets),
+        begun_at or now,
     )
 
 
@@ -285,15 +293,26 @@ def _other(role: str) -> Problem:
     )
 
 
-def _begun(folder: Path) -> Begun:
+def _begun(folder: Path) -> tuple[Begun, datetime | None]:
     document = strict_json.loads(read_bounded(folder / DRAFT_FILE, DRAFT_BYTES))
-    held = document.get("begun_from") if isinstance(document, dict) and len(document) == 1 else None
+    told = document if isinstance(document, dict) and document.keys() <= {"begun_at", "begun_from"} else {}
+    held = told.get("begun_from")
     if not isinstance(held, dict) or held.keys() != {"root", "targets"}:
         raise Problem(Code.MALFORMED, f"{DRAFT_FILE} does not say what the draft was begun from")
     for version in held.values():
         if type(version) is not int or not 0 <= version < 2**31:
             raise Problem(Code.MALFORMED, f"{DRAFT_FILE} names a version that is none")
-    return Begun(held["root"], held["targets"])
+    return Begun(held["root"], held["targets"]), _moment(told["begun_at"]) if "begun_at" in told else None
+
+
+def _moment(written: Any) -> datetime:
+    try:
+        moment = datetime.fromisoformat(written)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise Problem(Code.MALFORMED, f"{DRAFT_FILE} says of no time that it was begun then")
 
 
 def _check_no_private_key(folder: Path) -> None:

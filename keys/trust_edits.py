@@ -21,6 +21,7 @@ from keys.trust_documents import Documents
 from schemas.divisions import CITIES
 
 _OWNERS: Final = (("cities", "code"), ("nodes", "name"), ("auditors", "name"))
+_IDENTITY: Final = {"city": "code", "node": "name", "agreement": "id", "signer": "kid"}
 _CARRIED: Final = ("use", "system", "kinds")
 """What a new key takes over from the one that it replaces."""
 
@@ -53,10 +54,10 @@ def move_city(documents: Documents, code: str, node: str) -> None:
 
     Raises `Problem` NOT_FOUND, CONFLICT where the node hosts it already.
     """
-    city = _found(documents.trust_list["cities"], "code", code)
+    city = _found(documents.trust_list["cities"], "city", code)
     if city["node"] == node:
         raise Problem(Code.CONFLICT, f"{node} hosts the city already")
-    _found(documents.trust_list["nodes"], "name", node)
+    _found(documents.trust_list["nodes"], "node", node)
     before = [each for each in city.get("hosted_before") or () if each not in (node, city["node"])]
     city["hosted_before"] = [*before, city["node"]]
     city["node"] = node
@@ -65,7 +66,7 @@ def move_city(documents: Documents, code: str, node: str) -> None:
 def remove_city(documents: Documents, code: str) -> None:
     """Strike a city out, and all that was there for it alone. Raises `Problem` NOT_FOUND."""
     trust_list = documents.trust_list
-    city = _found(trust_list["cities"], "code", code)
+    city = _found(trust_list["cities"], "city", code)
     trust_list["cities"].remove(city)
     others = {name for each in trust_list["cities"] for name in _hosts(each)}
     alone = set(_hosts(city)) - others
@@ -154,7 +155,9 @@ def revoke(documents: Documents, whose: str, at: datetime) -> None:
         for each in documents.trust_list[group]
         if each[identity] == whose and each["keys"]
     ]
-    keys = [key for owner in owners for key in owner["keys"]] or [_key(documents, whose)[1]]
+    keys = [key for owner in owners for key in owner["keys"]] or [
+        _key(documents, whose, "key, city, node or auditor")[1]
+    ]
     for key in keys:
         if key.get("revoked_at") is None or _time(key["revoked_at"]) > at:
             key["revoked_at"] = _written(at)
@@ -173,15 +176,15 @@ def set_agreement(documents: Documents, agreement: Mapping[str, Any]) -> None:
 
 def add_party(documents: Documents, named: str, code: str) -> None:
     """Make a city party to an agreement; one that is already stays. Raises `Problem` NOT_FOUND."""
-    _found(documents.trust_list["cities"], "code", code)
-    parties = _found(documents.agreements["agreements"], "id", named)["parties"]
+    _found(documents.trust_list["cities"], "city", code)
+    parties = _found(documents.agreements["agreements"], "agreement", named)["parties"]
     if code not in parties:
         parties.append(code)
 
 
 def end_agreement(documents: Documents, named: str, at: datetime) -> None:
     """End an agreement; one that has not begun by then is struck out. Raises `Problem` NOT_FOUND."""
-    agreement = _found(documents.agreements["agreements"], "id", named)
+    agreement = _found(documents.agreements["agreements"], "agreement", named)
     if _time(agreement.get("valid_from")) >= at:
         documents.agreements["agreements"].remove(agreement)
     elif _time(agreement.get("valid_until")) > at:
@@ -211,7 +214,7 @@ def add_signer(documents: Documents, city: str | None, key: Mapping[str, Any], r
 
 def remove_signer(documents: Documents, kid: str) -> None:
     """Take a key out of all roles. Raises `Problem` NOT_FOUND."""
-    documents.signers["signers"].remove(_found(documents.signers["signers"], "kid", kid))
+    documents.signers["signers"].remove(_found(documents.signers["signers"], "signer", kid))
 
 
 def set_threshold(documents: Documents, role: str, wanted: int) -> None:
@@ -229,16 +232,16 @@ def _owner(documents: Documents, named: str) -> tuple[str, dict[str, Any]]:
         for each in documents.trust_list[group]:
             if each[identity] == named:
                 return group, each
-    raise Problem(Code.NOT_FOUND, "no city, node or auditor of that name is in the trust list")
+    raise Problem(Code.NOT_FOUND, f"there is no city, node or auditor {named} in the trust list")
 
 
-def _key(documents: Documents, kid: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def _key(documents: Documents, kid: str, what: str = "key") -> tuple[dict[str, Any], dict[str, Any]]:
     """The owner of a key, and the key."""
     for owner in _all_owners(documents):
         for key in owner["keys"]:
             if key.get("kid") == kid:
                 return owner, key
-    raise Problem(Code.NOT_FOUND, "no key of that id is in the trust list")
+    raise Problem(Code.NOT_FOUND, f"there is no {what} {kid} in the trust list")
 
 
 def _all_owners(documents: Documents) -> Iterator[dict[str, Any]]:
@@ -246,16 +249,17 @@ def _all_owners(documents: Documents) -> Iterator[dict[str, Any]]:
         yield from documents.trust_list[group]
 
 
-def _found(listed: list[dict[str, Any]], identity: str, named: str) -> dict[str, Any]:
+def _found(listed: list[dict[str, Any]], what: str, named: str) -> dict[str, Any]:
     for each in listed:
-        if each[identity] == named:
+        if each[_IDENTITY[what]] == named:
             return each
-    raise Problem(Code.NOT_FOUND, f"none of the {identity} that was named is there")
+    where = " in the trust list" if what in ("city", "node") else ""
+    raise Problem(Code.NOT_FOUND, f"there is no {what} {named}{where}")
 
 
 def _check_absent(listed: list[dict[str, Any]], identity: str, named: str) -> None:
     if any(each[identity] == named for each in listed):
-        raise Problem(Code.CONFLICT, f"the {identity} stands in the trust list already")
+        raise Problem(Code.CONFLICT, f"{named} stands in the trust list already")
 
 
 def _text(document: Mapping[str, Any], name: str) -> str:

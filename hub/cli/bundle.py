@@ -28,6 +28,7 @@ from hub.federation.bundles.volume import SignedVolume, open_volume
 from hub.log.checkpoint import Checkpoint
 from hub.log.note import split_note
 from hub.translation import _, language, mark
+from hub.visible import visible
 from keys.trust_list import Trust
 from keys.trust_repository import open_trust_once
 from schemas import strict_json
@@ -98,7 +99,7 @@ def export(output: Output, *, peer: str, out: Path, size: int, everything: bool,
         made = Outgoing(node, peer).export(
             out, str(uuid.uuid4()), size=size, everything=everything, told=advance
         )
-    files = [{"file": str(path), "bytes": path.stat().st_size} for path in made.paths]
+    files = written_files(made.paths)
     if output.as_json:
         output.json(
             {
@@ -117,6 +118,11 @@ def export(output: Output, *, peer: str, out: Path, size: int, everything: bool,
         style="green",
     )
     output.table("files", _FILES, files)
+
+
+def written_files(paths: Iterable[Path]) -> list[dict[str, Any]]:
+    """Volumes that were written, and their sizes."""
+    return [{"file": visible(str(path)), "bytes": path.stat().st_size} for path in paths]
 
 
 _FILES = (
@@ -152,7 +158,7 @@ def import_(output: Output, paths: tuple[Path, ...], config: Path) -> None:
             found = sort_out(paths, node)
         for path, problem in found.refused:
             problems.append(told_bundle(problem))
-            rows.append(_refused(path.name, None, problems[-1]))
+            rows.append(_refused(visible(path.name), None, problems[-1]))
         incoming = Incoming(node, neighbourhood)
         for volumes in found.bundles:
             manifest = volumes[0].manifest
@@ -286,7 +292,7 @@ def _described(volumes: Sequence[SignedVolume], verified: bool) -> dict[str, Any
         "known": {"size": said.known.size, "after": said.known.after},
         "records": dict(kinds),
         "erased": erased,
-        "files": [{"file": volume.path, "volume": volume.said.volume} for volume in volumes],
+        "files": [{"file": visible(str(volume.path)), "volume": volume.said.volume} for volume in volumes],
     }
 
 

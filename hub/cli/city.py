@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import click
 
-from hub.cli.bundle import DEFAULT_SIZE, told_bundle, volume_bytes
+from hub.cli.bundle import DEFAULT_SIZE, told_bundle, volume_bytes, written_files
 from hub.cli.faults import Situation, facing
 from hub.cli.options import FOLDER, node_config, partner
 from hub.cli.output import Column, Output, city_name, json_option, pass_output
@@ -73,14 +73,10 @@ def move(output: Output, *, code: str, out: Path, size: int, config: Path) -> No
         ),
         style="green",
     )
-    output.table("files", _FILES, _files(made))
+    output.table("files", _FILES, written_files(made.paths))
     output.say(
         _("Next, at {node}: hub city receive FILE…").format(node=made.departure.node),
     )
-
-
-def _files(made: HandedOver) -> list[dict[str, Any]]:
-    return [{"file": str(path), "bytes": path.stat().st_size} for path in made.paths]
 
 
 def _departed(code: str, made: HandedOver) -> dict[str, Any]:
@@ -91,7 +87,7 @@ def _departed(code: str, made: HandedOver) -> dict[str, Any]:
         "last": made.departure.last,
         "records": made.records,
         "bundle": made.manifest.bundle,
-        "files": _files(made),
+        "files": written_files(made.paths),
     }
 
 

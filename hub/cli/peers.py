@@ -25,7 +25,7 @@ from hub.federation import evidence as evidence_files
 from hub.federation import statement as statements
 from hub.federation.asking import take_up
 from hub.federation.neighbourhood import Neighbourhood, this_process
-from hub.federation.statement import Statement
+from hub.federation.statement import Statement, VerifiedStatement
 from hub.log.checkpoint import open_checkpoint
 from hub.log.note import VerifierKey
 from hub.node import Node
@@ -185,8 +185,9 @@ def _state(state: PeerState) -> str:
 @peers.command(
     help=mark(
         "Take from a peer again that was cut off. Only a person decides this: look at the evidence first."
-        "\n\nWith --anew its log is folded from its beginning, as another history than the one known. --statement is "
-        "what its operator sends after `hub recover epoch`: it is verified, held against what is known here, and shown."
+        "\n\nWith --anew its log is folded from its beginning, as another history than the one known; that is also for "
+        "one whose rounds fail because of what a city that moved here brought with it. --statement is what its "
+        "operator sends after `hub recover epoch`: it is verified, held against what is known here, and shown."
     )
 )
 @argument("peer", metavar="PEER", help=mark("Name of the peer."))
@@ -198,13 +199,16 @@ def readmit(output: Output, *, peer: str, anew: bool, statement: Path | None, co
     if statement is not None and not anew:
         raise click.UsageError(_("A statement is on a new history: it goes with --anew."))
     with neighbourhood_of(config) as (node, neighbourhood):
+        stated = None
         if statement is not None:
-            _show_statement(output, _stated(node, peer, statement))
-        neighbourhood.readmit(peer, anew=anew, stated=statement is not None)
+            verified = _verified(node, peer, statement)
+            _show_statement(output, verified.statement)
+            stated = verified.stated
+        neighbourhood.readmit(peer, anew=anew, stated=stated)
     output.say(_("{peer} is taken from again.").format(peer=peer))
 
 
-def _stated(node: Node, peer: str, path: Path) -> Statement:
+def _verified(node: Node, peer: str, path: Path) -> VerifiedStatement:
     """What a peer states of its new epoch: verified, and giving up what is known here of the history after it.
 
     Raises: Problem as `statements.verify`; `conflict` for one that keeps silent about what is held here.
@@ -222,7 +226,7 @@ def _stated(node: Node, peer: str, path: Path) -> Statement:
             raise Problem(
                 Code.CONFLICT, f"it does not give up the checkpoint of {held.size} entries that is held here"
             )
-    return stated.statement
+    return stated
 
 
 def _show_statement(output: Output, statement: Statement) -> None:
@@ -271,7 +275,8 @@ def show_evidence(output: Output, number: int | None, config: Path, out: Path | 
         return
     found = next((each for each in kept if each.number == number), None)
     if found is None:
-        raise Problem(Code.NOT_FOUND, f"there is no evidence under {number}")
+        with facing(Situation.EVIDENCE):
+            raise Problem(Code.NOT_FOUND, f"there is no evidence under {number}")
     if out is not None:
         write_whole(out, found.document)
     else:
@@ -301,7 +306,7 @@ def verify_evidence(output: Output, file: Path, trust: Path) -> None:
     content = read_bytes(file, EVIDENCE_BYTES)
     with facing(Situation.TRUST):
         known = open_trust_once(trust, utc_now())
-    with facing(Situation.RECORD):
+    with facing(Situation.EVIDENCE):
         found = evidence_files.verify(content, known)
     members = {
         "origin": found.origin,

@@ -15,6 +15,7 @@ import click
 from hub.cli.faults import Situation, facing, told
 from hub.cli.options import FILE, PRESENT_FOLDER, node_config, write_whole
 from hub.cli.output import Column, Output, json_option, pass_output, problem_members
+from hub.cli.recover_missing import missing_records, show_records
 from hub.cli.words import Group, argument, option
 from hub.client import Client
 from hub.config import read_config
@@ -78,6 +79,7 @@ def recover(context: click.Context, config: Path) -> None:
         seen = look(node, _asked(node))
         seen_by = [each.peer for each in seen.answers if _shows(each, seen)]
         rows = [_row(each, seen) for each in seen.answers]
+        lacking = missing_records(node)
     published = None if seen.published is None else seen.published.size
     members = {
         "log_entries": seen.size,
@@ -87,12 +89,13 @@ def recover(context: click.Context, config: Path) -> None:
         "shown_by": seen_by,
         "missing_records": seen.missing,
         "missing_nowhere": seen.nowhere,
+        "missing": lacking,
         "peers": rows,
     }
     if output.as_json:
         output.json(members)
     else:
-        _show(output, seen, rows)
+        _show(output, seen, rows, lacking)
     if seen.halted:
         raise click.exceptions.Exit(1)
 
@@ -125,7 +128,7 @@ def _said(answer: Answer) -> str:
     return _("holds a history that was given up; its operator is to read the statement")
 
 
-def _show(output: Output, seen: Overview, rows: list[dict[str, Any]]) -> None:
+def _show(output: Output, seen: Overview, rows: list[dict[str, Any]], lacking: list[dict[str, Any]]) -> None:
     if seen.halted:
         output.say(_("✗ The log has gone back. Nothing is written until it is recovered."), style="bold red")
     else:
@@ -140,6 +143,7 @@ def _show(output: Output, seen: Overview, rows: list[dict[str, Any]]) -> None:
     )
     output.say("")
     output.table("peers", _PEERS, rows)
+    show_records(output, _("Records without their bytes"), lacking)
     if seen.halted:
         output.say("")
         output.say(
@@ -150,7 +154,20 @@ def _show(output: Output, seen: Overview, rows: list[dict[str, Any]]) -> None:
         )
     elif seen.missing:
         output.say("")
-        output.say(_("Next: `hub recover records`."))
+        if seen.missing > seen.nowhere:
+            output.say(
+                _(
+                    "Next: `hub recover records`. What it has not brought back, its sender's system may push once more "
+                    "with the node started; what nobody has is given up with `hub recover records --give-up`."
+                )
+            )
+        else:
+            output.say(
+                _(
+                    "Next: no peer was given these records. Start the node and have their senders' systems push them "
+                    "once more; what nobody has is given up with `hub recover records --give-up`."
+                )
+            )
 
 
 _PEERS = (
@@ -235,9 +252,18 @@ def recover_records(output: Output, give_up: bool, config: Path) -> None:
             rows = [_fetched(output, node, neighbourhood, name) for name in neighbourhood.names()]
         finally:
             neighbourhood.close()
+        before = missing_records(node) if give_up else []
         given_up = fetching.give_up(node) if give_up else 0
-        missing = node.store.recall(lambda held: held.missing_count())
-    members = {"peers": rows, "given_up": given_up, "missing_records": missing}
+        lacking = missing_records(node)
+    missing, kept = len(lacking), {each["index"] for each in lacking}
+    gone = [each for each in before if each["index"] not in kept]
+    members = {
+        "peers": rows,
+        "given_up": given_up,
+        "given_up_records": gone,
+        "missing_records": missing,
+        "missing": lacking,
+    }
     if output.as_json:
         output.json(members)
     else:
@@ -245,7 +271,10 @@ def recover_records(output: Output, give_up: bool, config: Path) -> None:
         output.say("")
         shown = [(_("Records without their bytes"), str(missing))]
         output.lines([(_("Given up"), str(given_up)), *shown] if give_up else shown)
+        show_records(output, _("Given up"), gone)
+        show_records(output, _("Records without their bytes"), lacking)
         if missing:
+            output.say("")
             output.say(
                 _(
                     "Cities' systems may push these records once more. What nobody has is given up with "
@@ -327,8 +356,9 @@ def recover_epoch(output: Output, reason: str | None, out: Path, config: Path) -
             raise click.UsageError(_("Give --reason: it becomes an entry of the log."))
         if reason is not None and len(reason) > BASIS_LENGTH:
             raise Problem(Code.TOO_LARGE, f"a reason has at most {BASIS_LENGTH} characters", where="/reason")
-        begun = epochs.begin(node, answers, (reason or "").strip())
-        said = epochs.statement(node)
+        with facing(Situation.EPOCH):
+            begun = epochs.begin(node, answers, (reason or "").strip())
+            said = epochs.statement(node)
         write_whole(out, node.sign_text(said.text))
     members = {
         "file": str(out),

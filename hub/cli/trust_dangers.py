@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from hub.cli.output import local
 from hub.cli.trust_shown import WARN_BEFORE
 from hub.cli.trust_words import Names, capital, days_left
 from hub.translation import _
@@ -23,6 +24,8 @@ from keys.trust_schema import parse_agreements, parse_trust_list
 from schemas.markings import allows
 
 SOON: Final = timedelta(days=30)
+SIGNED_WITHIN: Final = timedelta(days=7)
+"""How long a draft may go from hand to hand before a revocation in it counts as one from the past."""
 
 
 def dangers(base: InForce | None, draft: Draft, now: datetime) -> list[str]:
@@ -34,6 +37,7 @@ def dangers(base: InForce | None, draft: Draft, now: datetime) -> list[str]:
     found += [
         *_nodes(before, after),
         *_keys(before, after, names, now),
+        *_revocations(before, after, names, draft, now),
         *_agreements(before, after, names, now),
     ]
     return [capital(said) for said in (*found, *_expiry(base, draft, now))]
@@ -173,17 +177,36 @@ def _keys(before: _Read | None, after: _Read, names: Names, now: datetime) -> It
             yield said.format(key=names.key(kid, _owner(key, names)))
 
 
-def _shortened(old: TrustedKey, new: TrustedKey, called: str, now: datetime) -> Iterator[str]:
-    """What becomes of records that a key signed already."""
-    if (
-        new.revoked_at is not None
-        and new.revoked_at <= now
-        and (old.revoked_at is None or new.revoked_at < old.revoked_at)
-    ):
+def _revocations(
+    before: _Read | None, after: _Read, names: Names, draft: Draft, now: datetime
+) -> Iterator[str]:
+    """Keys that are revoked from a time that has passed. While officers sign, the time of the proposal passes, too:
+    that is told once, and milder than a time before it."""
+    begun = now if draft.begun_at is None else max(draft.begun_at, now - SIGNED_WITHIN)
+    proposed = []
+    for kid, old in {} if before is None else before.keys.items():
+        new = after.keys.get(kid)
+        if new is None or new.revoked_at is None or new.revoked_at > now:
+            continue
+        if old.revoked_at is not None and new.revoked_at >= old.revoked_at:
+            continue
+        if new.revoked_at >= begun:
+            proposed.append(new.revoked_at)
+            continue
         said = _(
             "Revoked from a time that has passed: {key}. What was accepted since then no longer verifies."
         )
-        yield said.format(key=called)
+        yield said.format(key=names.key(kid, _owner(new, names)))
+    if proposed:
+        said = _(
+            "Keys are revoked from the proposal on, {time}: sign and publish without delay, for what is accepted in "
+            "between no longer verifies."
+        )
+        yield said.format(time=local(min(proposed)))
+
+
+def _shortened(old: TrustedKey, new: TrustedKey, called: str, now: datetime) -> Iterator[str]:
+    """What becomes of records that a key signed already."""
     if old.revoked_at is not None and (new.revoked_at is None or new.revoked_at > old.revoked_at):
         yield _("A revocation is taken back or put off: {key}.").format(key=called)
     if new.not_after <= now < old.not_after or new.not_before > old.not_before:

@@ -75,8 +75,27 @@ def shown(path: Path) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
 
+def shown_key(path: Path) -> dict[str, Any]:
+    """A public key in such a file, or a log's or witness's verifier key. Raises `Problem` MALFORMED, NOT_ALLOWED."""
+    members = shown(path)
+    if not members.keys() & {"jwk", "log", "witness"} or "keys" in members:
+        raise Problem(Code.MALFORMED, f"{path} holds no public key; `hub keys show` prints one")
+    return members
+
+
+def shown_node(path: Path) -> dict[str, Any]:
+    """A node in such a file. Raises `Problem` MALFORMED, NOT_ALLOWED."""
+    members = shown(path)
+    if "keys" not in members or "name" not in members:
+        raise Problem(Code.MALFORMED, f"{path} holds no node; `hub init` prints one")
+    return members
+
+
 def _object(path: Path, content: bytes) -> dict[str, Any]:
-    members = strict_json.loads(content)
+    try:
+        members = strict_json.loads(content)
+    except Problem as problem:
+        raise Problem(problem.code, f"{path}: {problem.detail}", where=problem.where) from problem
     if not isinstance(members, dict):
         raise Problem(Code.MALFORMED, f"{path}: not a JSON object")
     return members

@@ -18,7 +18,8 @@ import click
 from hub.cli.faults import Situation, facing
 from hub.cli.options import FOLDER, PRESENT_FILE, parts
 from hub.cli.output import Output, json_option, local, pass_output
-from hub.cli.trust_keys import document, shown
+from hub.cli.trust_keys import document, shown_key, shown_node
+from hub.cli.trust_review import review_command
 from hub.cli.trust_words import Names, capital
 from hub.cli.words import argument, command, option
 from hub.clock import utc_now
@@ -212,7 +213,7 @@ def propose(output: Output, /, *, repository: Path, out: Path, **asked: Any) -> 
             renew=frozenset(asked["renew"])
             | {role for role, days in (("root", "root_days"), ("targets", "targets_days")) if asked[days]},
         )
-        _say(output, proposal, Names(base, proposal.draft))
+        _say(output, proposal, Names(base, proposal.draft), None if base is None else repository)
 
 
 def _expiries(asked: Mapping[str, Any]) -> Expiries:
@@ -227,14 +228,14 @@ def _edit(asked: Mapping[str, Any], now: datetime) -> Callable[[Documents], None
     """The changes that were asked for; their files are read now."""
     ends = now + timedelta(days=KEY_DAYS)
     at = asked["at"] or now
-    nodes = [shown(path) for path in asked["add_node"]]
-    keys = [(owner, shown(path)) for owner, path in asked["add_key"]]
-    replaced = [(kid, shown(path)) for kid, path in asked["replace_key"]]
+    nodes = [shown_node(path) for path in asked["add_node"]]
+    keys = [(owner, shown_key(path)) for owner, path in asked["add_key"]]
+    replaced = [(kid, shown_key(path)) for kid, path in asked["replace_key"]]
     agreements = [document(path) for path in asked["agreement"]]
-    officers = [(city, shown(path)) for city, path in asked["add_signer"]]
-    operators = [(role, shown(path)) for role, path in asked["add_operator"]]
+    officers = [(city, shown_key(path)) for city, path in asked["add_signer"]]
+    operators = [(role, shown_key(path)) for role, path in asked["add_operator"]]
 
-    def edit(documents: Documents) -> None:
+    def apply(documents: Documents) -> None:
         for code in asked["remove_city"]:
             edits.remove_city(documents, code)
         for node in nodes:
@@ -279,10 +280,14 @@ def _edit(asked: Mapping[str, Any], now: datetime) -> Callable[[Documents], None
         if asked["quorum"] is not None:
             documents.trust_list["quorum"] = asked["quorum"]
 
+    def edit(documents: Documents) -> None:
+        with facing(Situation.EDIT):
+            apply(documents)
+
     return edit
 
 
-def _say(output: Output, proposal: Proposal, names: Names) -> None:
+def _say(output: Output, proposal: Proposal, names: Names, against: Path | None) -> None:
     draft = proposal.draft
     roles = {name: role.signed for name, role in draft.roles().items()}
     output.facts(
@@ -314,6 +319,6 @@ def _say(output: Output, proposal: Proposal, names: Names) -> None:
         said = _("{signer} has to sign {role} again: it says something else now.")
         output.warn(capital(said.format(signer=names.holder(key_id), role=role)))
     if roles:
-        output.say(_("Next: hub trust review {draft}").format(draft=draft.folder))
+        output.say(_("Next: {command}").format(command=review_command(draft.folder, against)))
     else:
         output.say(_("Nothing differs from what is in force; there is nothing to sign."))

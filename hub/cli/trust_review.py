@@ -6,6 +6,7 @@ What is shown is what is signed: `hub trust sign` shows the same review of the s
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -161,8 +162,15 @@ def reviewed(folder: Path, against: Path | None, now: datetime) -> Review:
         raise click.UsageError(
             _("The draft changes a repository: name the one in force, your own copy, with --against.")
         )
-    check_follows(draft, base, now)
+    with facing(Situation.REVIEW):
+        check_follows(draft, base, now)
     return Review(base, draft, now)
+
+
+def review_command(folder: Path, against: Path | None) -> str:
+    """The command that shows the review of a draft, as it is typed."""
+    words = ["hub", "trust", "review", str(folder)]
+    return shlex.join(words if against is None else [*words, "--against", str(against)])
 
 
 def _standing(each: Standing, names: Names) -> list[str]:

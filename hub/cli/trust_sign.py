@@ -16,7 +16,7 @@ import click
 from hub.cli.faults import Situation, facing
 from hub.cli.options import FILE, PRESENT_FILE, PRESENT_FOLDER, passphrase_option, write_whole
 from hub.cli.output import Output, json_option, pass_output
-from hub.cli.trust_review import Review, against_option, reviewed
+from hub.cli.trust_review import Review, against_option, review_command, reviewed
 from hub.cli.trust_words import Names
 from hub.cli.words import argument, command, option
 from hub.clock import utc_now
@@ -79,7 +79,7 @@ def sign(
             found.draft.save()
         else:
             write_whole(out, encode_signatures(made))
-    _say(output, found, made, out)
+    _say(output, found, made, out, against)
 
 
 def _check_outside(key: Path, draft: Path) -> None:
@@ -100,7 +100,9 @@ def _confirm(output: Output, found: Review, yes: bool) -> None:
     click.confirm(_("Do you sign this?"), abort=True)
 
 
-def _say(output: Output, found: Review, made: tuple[RoleSignature, ...], out: Path | None) -> None:
+def _say(
+    output: Output, found: Review, made: tuple[RoleSignature, ...], out: Path | None, against: Path | None
+) -> None:
     names = Names(found.base, found.draft)
     output.facts(
         {
@@ -126,4 +128,5 @@ def _say(output: Output, found: Review, made: tuple[RoleSignature, ...], out: Pa
     elif found.ready:
         output.say(_("Enough signatures; it can be published."))
     else:
-        output.say(_("Signatures are missing; `hub trust review` says whose."))
+        step = review_command(found.draft.folder, against)
+        output.say(_("Signatures are missing; `{step}` says whose.").format(step=step))

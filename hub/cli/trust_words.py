@@ -239,12 +239,19 @@ def _come_or_gone(change: Change, names: Names) -> str:
         )
         return said.format(signer=names.signer(identity), roles=listing(held["roles"]))
     if group == "cities":
-        said = (
-            _("New city {city} ({name}, {province}), hosted by node {node}")
-            if new
-            else _("City removed: {city} ({name}, {province}), which node {node} hosted")
-        )
         words = {each: sheet.visible(held[each]) for each in ("name", "province", "node")}
+        if names.city(identity) == f"{identity} {words['name']}":
+            said = (
+                _("New city {city} ({province}), hosted by node {node}")
+                if new
+                else _("City removed: {city} ({province}), which node {node} hosted")
+            )
+        else:
+            said = (
+                _("New city {city} ({name}, {province}), hosted by node {node}")
+                if new
+                else _("City removed: {city} ({name}, {province}), which node {node} hosted")
+            )
         said = said.format(city=names.city(identity), **words)
         earlier = held.get("hosted_before")
         if not earlier:
@@ -290,7 +297,7 @@ def _member(subject: str, member: str, change: Change, names: Names) -> str:
             (_("loses {items}"), set(old) - set(new)),
         ):
             if items:
-                parts.append(said.format(items=value(member, sorted(items), names)))
+                parts.append(said.format(items=_apart(value(member, sorted(items), names))))
         told = listing(parts)
         return _("{subject}: {member} {told}").format(subject=subject, member=called, told=told)
     before, after = value(member, change.before, names), value(member, change.after, names)
@@ -303,6 +310,11 @@ def _member(subject: str, member: str, change: Change, names: Names) -> str:
 def _listed(held: Any, member: str) -> Any:
     """A list's value; where the member may be absent, an empty one then."""
     return [] if held is None and member == "hosted_before" else held
+
+
+def _apart(text: str) -> str:
+    """What follows a Chinese word immediately: Latin letters and digits stand apart from it, Chinese does not."""
+    return f" {text}" if language() == "zh" and text[:1].isascii() else text
 
 
 def _shown(held: Any) -> str:

@@ -9,7 +9,9 @@ Both notes are checkpoints under the log's own key. They cannot both be true whe
    the smaller one's root. Which of the two was seen first does not matter.
 
 A log that merely showed a smaller checkpoint again (`shrunk`) may have been replayed by somebody else: such a file is
-kept and shown, and proves nothing by itself.
+kept and shown, and proves nothing by itself. The log's node itself has signed it then, under its own key.
+
+What a log's signed statement gave up is evidence of nothing (`hub/federation/statement.py`).
 """
 
 from __future__ import annotations
@@ -24,12 +26,13 @@ import orjson
 from hub.clock import rfc3339
 from hub.cosignatures import line_by
 from hub.errors import Code, Problem
-from hub.federation.histories import Sight
+from hub.federation.histories import GIVEN_UP, SHRUNK, Sight
 from hub.log import entry as entries
-from hub.log.checkpoint import VerifiedCheckpoint, open_checkpoint
+from hub.log.checkpoint import Checkpoint, VerifiedCheckpoint, open_checkpoint
 from hub.log.note import VerifierKey, sign_note, split_note
 from hub.log.tree import HASH_BYTES, verify_consistency
 from hub.store import Job, Store, Transaction
+from hub.store.neighbours import GivenUp
 from keys.trust_list import Trust
 from schemas import strict_json
 
@@ -87,7 +90,8 @@ def verify(document: str | bytes, trust: Trust) -> Finding:
 def accuse(store: Store, log: VerifierKey, sight: Sight, now: datetime) -> str:
     """Cut a peer off: its state, the evidence and an entry, in one transaction; the file of evidence.
 
-    A peer that is cut off already is left as it is.
+    A peer that is cut off already is left as it is. Raises: Problem `busy` for what the log's statement gave up: who
+    shows it again shows what is past, and the peer will be asked again.
     """
     bare = replace(sight, ours=_bare(sight.ours, log), theirs=_bare(sight.theirs, log))
     document = written(log.name, bare, now)
@@ -95,6 +99,8 @@ def accuse(store: Store, log: VerifierKey, sight: Sight, now: datetime) -> str:
     def note(transaction: Transaction) -> None:
         if transaction.neighbours.peer(log.name).cut_at is not None:
             return
+        if sight.kind != SHRUNK and _is_given_up(transaction.neighbours.given_up(log.name), sight):
+            raise Problem(Code.BUSY, GIVEN_UP)
         at = rfc3339(now)
         line = entries.equivocation(at=at, origin=log.name, ours=bare.ours, theirs=bare.theirs)
         index = transaction.append(line)
@@ -103,6 +109,12 @@ def accuse(store: Store, log: VerifierKey, sight: Sight, now: datetime) -> str:
 
     store.write(Job(note))
     return document
+
+
+def _is_given_up(given_up: GivenUp, sight: Sight) -> bool:
+    """Of a size that both histories came to, what is shown now is not of the one that is folded: so of the other."""
+    ours, theirs = (Checkpoint.parse(split_note(note)[0]) for note in (sight.ours, sight.theirs))
+    return given_up.names(ours) or given_up.names(theirs) or given_up.parting(theirs.size) is not None
 
 
 def _bare(note: str, log: VerifierKey) -> str:

@@ -5,6 +5,7 @@
 3. A round is held by one process at a time (a lease), whoever asks for it: the clock, or a person. What a process of
    this host held that is gone is free at once.
 4. Two histories cut a peer off. Nothing of it is taken until a person readmits it.
+5. What a peer's signed statement gave up, by which it was readmitted, counts for nothing from then on.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from hub.node import Node
 from hub.reception import Reception
 from hub.store import Job, Transaction
 from hub.store.moves import Position
-from hub.store.neighbours import PeerState
+from hub.store.neighbours import PeerState, Stated
 from keys.trust_list import Trust
 from schemas.limits import WAIT_SECONDS
 
@@ -236,22 +237,27 @@ class Neighbourhood:
         )
         return passed
 
-    def readmit(self, name: str, *, anew: bool, stated: bool = False) -> None:
+    def readmit(self, name: str, *, anew: bool, stated: Stated | None = None) -> None:
         """A person's decision: take from a peer that was cut off again.
 
         With `anew` its log is folded from its beginning and cosigned anew, as another history than the one known;
-        records that are held are not taken twice. With `stated`, by the peer's own signed statement, it need not have
-        been cut off yet. Raises: Problem `not-found`.
+        records that are held are not taken twice. With what it has `stated`, signed, on that history, it need not have
+        been cut off yet, and what it gave up is remembered as such; nor need one whose rounds fail. Without `anew` what
+        was cosigned stays, and is not held against the folded log a second time. Raises: Problem `not-found`.
         """
 
         def note(transaction: Transaction) -> None:
             state, ahead = transaction.neighbours.peer(name), transaction.neighbours.lane(name)
-            if state.cut_at is None and not stated:
+            held = transaction.neighbours.witnessed(name)
+            if state.cut_at is None and stated is None and not (anew and state.failures):
                 raise Problem(Code.NOT_FOUND, f"{name} is not cut off")
             if anew:
                 left_at = dict.fromkeys(state.left_at, Position(-1, 0))
                 state = PeerState(name, tried_at=state.tried_at, left_at=left_at)
                 transaction.neighbours.drop_witnessed(name)
+                transaction.neighbours.give_up(name, stated)
+            elif held is not None:
+                transaction.neighbours.note_compared(name, held.checkpoint)
             state = replace(state, cut_at=None, problem=None, failures=0, done_at=None)
             transaction.neighbours.put_peer(state)
             if ahead is not None:

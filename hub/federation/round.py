@@ -1,14 +1,18 @@
 """One round with one peer (wire contract, section 6).
 
-1. The peer's checkpoint, under its log's key. Smaller than before, or of the same size under another root: two
-   histories. The same as before, with everything fetched: the round is over, and has cost one small request.
+1. The peer's checkpoint, under its log's key. Of the same size as before under another root: two histories. Smaller
+   than before: anybody on the way can show an old one, so the peer's node is asked for its newest in an answer that it
+   signs for this request. If that is smaller, too, the log has shrunk; else the round is tried again. The same as
+   before, with everything fetched: the round is over, and has cost one small request.
 2. The level-0 tiles since then, folded into the compact range that is kept; the root must be the checkpoint's. What
-   the lane for alerts showed meanwhile must be the beginning of the same log.
+   the lane for alerts showed meanwhile, and what this node's witness cosigned (each once), must be the beginning of
+   the same log. Both are looked up before the peer is asked: an honest peer's checkpoint is no smaller.
 3. Pages after the cursor. Each item's entry is the leaf that was folded, and is of the record beside it.
 4. A page's records, their entries, the folded range and the cursor are stored in one transaction (`hub/reception.py`).
 
 What a peer does wrong ends its round by name, and concerns no other peer. Two histories cut it off, with evidence;
-every other fault is tried again, later and later.
+every other fault is tried again, later and later. A checkpoint that the log gave up, by its own signed statement, is
+such a fault, and so is a log that does not have what the statement says stands where its new history begins.
 """
 
 from __future__ import annotations
@@ -26,14 +30,14 @@ from hub.arrival import Page
 from hub.clock import rfc3339
 from hub.errors import Code, Problem
 from hub.federation.folding import Leaves, fold
-from hub.federation.histories import Sight, TwoHistoriesError, compare
+from hub.federation.histories import FORK, GIVEN_UP, SHRUNK, Sight, TwoHistoriesError, compare
 from hub.log.checkpoint import VerifiedCheckpoint, open_checkpoint
 from hub.log.entry import Accepted, Erased, Routed, decode, decode_routed
 from hub.log.note import VerifierKey
 from hub.log.tree import CompactRange, leaf_hash
 from hub.reception import Judged, Reception
 from hub.store import Job, Store, Transaction
-from hub.store.neighbours import PeerState
+from hub.store.neighbours import GivenUp, PeerState, Witnessed
 from hub.taking import Incoming
 from schemas.limits import ENTRY_BYTES
 
@@ -73,6 +77,16 @@ class _Page:
     problem: Problem | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of a peer's log: as far as it is folded, by the lane's last checkpoint, by what was cosigned."""
+
+    state: PeerState
+    ahead: str | None
+    witnessed: Witnessed | None
+    given_up: GivenUp
+
+
 class Round:
     """Rounds with one peer.
 
@@ -108,15 +122,16 @@ class Round:
 
         Raises: Problem for what the peer does wrong or while it cannot be reached; TwoHistoriesError.
         """
-        state, ahead, seen = self._look()
+        known, seen = self._look()
+        state = known.state
         if self._carried and seen.size < state.frontier.size:
             return RoundReport(self._name, past=True)
         self._compare(state, seen)
         if seen.size == state.frontier.size and state.done_at is not None:
-            self._compare_lane(ahead, seen, Leaves(seen.checkpoint, self._peer.tile))
+            self._compare_others(known, seen, Leaves(seen.checkpoint, self._peer.tile))
             self._done(state, clock())
             return RoundReport(self._name)
-        reached, leaves = self._reach(state, ahead, seen)
+        reached, leaves = self._reach(known, seen)
         self._ready()
         return self._fetch(reached, seen, leaves, reached.frontier.size - state.frontier.size, clock)
 
@@ -125,11 +140,12 @@ class Round:
 
         One that was carried here, and is older than what is known, is not compared with that. Raises as `run`.
         """
-        state, ahead, seen = self._look()
+        known, seen = self._look()
+        state = known.state
         if self._carried and seen.size < state.frontier.size:
             return Leaves(seen.checkpoint, self._peer.tile)
         self._compare(state, seen)
-        reached, leaves = self._reach(state, ahead, seen)
+        reached, leaves = self._reach(known, seen)
 
         def note(transaction: Transaction) -> None:
             transaction.neighbours.expect(state)
@@ -143,9 +159,9 @@ class Round:
 
         Raises: as `run`, and Problem `not-found` where nothing stands there.
         """
-        state, ahead, seen = self._look()
-        self._compare(state, seen)
-        state, leaves = self._reach(state, ahead, seen)
+        known, seen = self._look()
+        self._compare(known.state, seen)
+        state, leaves = self._reach(known, seen)
         page = self._judge(self._peer.page(state.after), state.after, seen, leaves, clock())
         if page.judged.pairs:
             return state, replace(page.judged, pairs=page.judged.pairs[:1], problem=None)
@@ -157,43 +173,59 @@ class Round:
 
     # -- the steps -----------------------------------------------------------------------------------
 
-    def _look(self) -> tuple[PeerState, str | None, VerifiedCheckpoint]:
-        """What is known of the peer, what its lane showed last, and the checkpoint that it shows now."""
-        state = self._store.ask(lambda neighbours: neighbours.peer(self._name))
-        if state.cut_at is not None:
+    def _look(self) -> tuple[_Known, VerifiedCheckpoint]:
+        """What is known of the peer's log, and the checkpoint that it shows now."""
+        name = self._name
+        known = self._store.ask(
+            lambda held: _Known(held.peer(name), held.lane(name), held.witnessed(name), held.given_up(name))
+        )
+        if known.state.cut_at is not None:
             raise Problem(
-                Code.NOT_ALLOWED, f"{self._name} is cut off since {state.cut_at}; `hub peers` says why"
+                Code.NOT_ALLOWED, f"{name} is cut off since {known.state.cut_at}; `hub peers` says why"
             )
-        # Asked for before the checkpoint: an honest peer's is then no smaller.
-        ahead = self._store.ask(lambda neighbours: neighbours.lane(self._name))
-        return state, ahead, open_checkpoint(self._peer.checkpoint(), self._log_key)
+        seen = open_checkpoint(self._peer.checkpoint(), self._log_key)
+        if known.given_up.names(seen.checkpoint):
+            raise Problem(Code.BUSY, GIVEN_UP)
+        return known, seen
 
-    def _reach(
-        self, state: PeerState, ahead: str | None, seen: VerifiedCheckpoint
-    ) -> tuple[PeerState, Leaves]:
+    def _reach(self, known: _Known, seen: VerifiedCheckpoint) -> tuple[PeerState, Leaves]:
         """Step 2: the peer's state with its whole log folded, and the log's leaves."""
+        state = known.state
         if state.after >= seen.size:
             raise Problem(
                 Code.BUSY,
                 f"the peer shows its log up to {seen.size}, and record {state.after} was fetched of it",
             )
         frontier, leaves = self._fold(state, seen)
-        self._compare_lane(ahead, seen, leaves)
+        self._check_epoch(known, leaves)
+        self._compare_others(known, seen, leaves)
         return replace(state, frontier=frontier, checkpoint=seen.note, done_at=None), leaves
 
     def _compare(self, state: PeerState, seen: VerifiedCheckpoint) -> None:
-        """Step 1. Of a smaller checkpoint it is tried to show that it is of another history: by itself it proves
-        nothing, since anybody can show an old one again.
-        """
+        """Step 1. Of a smaller checkpoint it is tried to show that it is of another history."""
         held = state.frontier
         if not held.size or seen.size > held.size:
             return
-        if seen.size < held.size:
-            with suppress(Problem):
-                compare(open_checkpoint(state.checkpoint, self._log_key), seen, self._peer.tile)
-            raise TwoHistoriesError(Sight("shrunk", state.checkpoint, seen.note))
-        if seen.root != held.root():
-            raise TwoHistoriesError(Sight("fork", state.checkpoint, seen.note))
+        if seen.size == held.size:
+            if seen.root != held.root():
+                raise TwoHistoriesError(Sight(FORK, state.checkpoint, seen.note))
+            return
+        self._prove(state, seen)
+        # A page may be under an older checkpoint that has its cosignatures, but never under one without its items.
+        said = self._peer.page(held.size - 1).checkpoint
+        if said.size < held.size:
+            self._prove(state, said)
+            raise TwoHistoriesError(Sight(SHRUNK, state.checkpoint, said.note))
+        if said.size == held.size and said.root != held.root():
+            raise TwoHistoriesError(Sight(FORK, state.checkpoint, said.note))
+        raise Problem(
+            Code.BUSY, f"an old checkpoint of {seen.size} entries was shown; the peer's node has {said.size}"
+        )
+
+    def _prove(self, state: PeerState, seen: VerifiedCheckpoint) -> None:
+        """Raise where the tiles show that what is folded and what is seen are two histories."""
+        with suppress(Problem):
+            compare(open_checkpoint(state.checkpoint, self._log_key), seen, self._peer.tile)
 
     def _fold(self, state: PeerState, seen: VerifiedCheckpoint) -> tuple[CompactRange, Leaves]:
         """Step 2. Tiles that lead to the new root, but not from the old one, are two histories."""
@@ -207,21 +239,50 @@ class Round:
             )
         except Problem as problem:
             if problem.code is Code.BAD_SIGNATURE and state.frontier.size:
-                with suppress(Problem):
-                    compare(open_checkpoint(state.checkpoint, self._log_key), seen, self._peer.tile)
+                self._prove(state, seen)
             raise
 
-    def _compare_lane(self, note: str | None, seen: VerifiedCheckpoint, leaves: Leaves) -> None:
-        """What the lane took ahead stands in the log that was folded now, as far as that has come to it."""
-        if note is None:
+    def _check_epoch(self, known: _Known, leaves: Leaves) -> None:
+        """A log that is folded anew, as its statement has it, shows that it is the new history: anybody could show the
+        old one again, tiles and all.
+        """
+        stated = known.given_up.stated[-1] if known.given_up.stated else None
+        if (
+            stated is None
+            or stated.leaf is None
+            or not known.state.frontier.size <= stated.size < leaves.size
+        ):
             return
-        ahead = open_checkpoint(note, self._log_key)
-        if ahead.size > seen.size:
-            if self._carried:
+        if leaves.leaf(stated.size) != stated.leaf:
+            raise Problem(Code.BUSY, "the log that was shown is not the one that the peer's statement is on")
+
+    def _compare_others(self, known: _Known, seen: VerifiedCheckpoint, leaves: Leaves) -> None:
+        """What the lane took ahead, and what was cosigned, stands in the log that was folded now."""
+        ahead, cosigned, name = known.ahead, known.witnessed, self._name
+        if ahead is not None and self._stands(ahead, seen, leaves):
+            self._store.write(Job(lambda transaction: transaction.neighbours.drop_lane(name, ahead)))
+        if cosigned is None or cosigned.compared:
+            return
+        try:
+            stands = self._stands(cosigned.checkpoint, seen, leaves)
+        except Problem as problem:
+            # Of what was carried, the hashes need not reach back so far; and a log's older key may have signed it.
+            if self._carried or problem.code is Code.UNKNOWN_KEY:
                 return
+            raise
+        if stands:
+            note = cosigned.checkpoint
+            self._store.write(Job(lambda transaction: transaction.neighbours.note_compared(name, note)))
+
+    def _stands(self, note: str, seen: VerifiedCheckpoint, leaves: Leaves) -> bool:
+        """Whether the folded log begins with a checkpoint; False where what was carried has not come to it."""
+        held = open_checkpoint(note, self._log_key)
+        if held.size > seen.size:
+            if self._carried:
+                return False
             raise Problem(Code.BUSY, "the peer's checkpoint is older than one that it showed before")
-        compare(ahead, seen, leaves.tile)
-        self._store.write(Job(lambda transaction: transaction.neighbours.drop_lane(self._name, note)))
+        compare(held, seen, leaves.tile)
+        return True
 
     def _fetch(
         self,

@@ -5,7 +5,11 @@ A signed note (C2SP signed-note) whose text is one line of JSON, so that it can 
     {"abandoned":[note,…],"at":"…","origin":"…","reason":"…","root":"…","size":n,"type":"epoch","v":1}
 
 Up to `size` entries, under `root` (hex), the log is what it was. From there on it has another history than the
-checkpoints that it abandons, each of them a note of its own signing.
+checkpoints that it abandons, each of them a note of its own signing. What stands at that place is the entry that gives
+up the first of them: by this the new history is known from the old one.
+
+Whoever takes the log up again because of it counts for nothing what it gave up (`hub.store.neighbours.GivenUp`): the
+checkpoints that it names, and of every size between that place and the largest of them whatever the new history is not.
 """
 
 from __future__ import annotations
@@ -16,10 +20,12 @@ from datetime import datetime
 from typing import Final
 
 from hub.errors import Code, Problem
+from hub.log import entry as entries
 from hub.log.checkpoint import VerifiedCheckpoint, open_checkpoint
 from hub.log.form import BASIS_LENGTH
 from hub.log.note import VerifierKey, open_note
-from hub.log.tree import HASH_BYTES, SIZE_LIMIT
+from hub.log.tree import HASH_BYTES, SIZE_LIMIT, leaf_hash
+from hub.store.neighbours import Stated
 from keys.trust_list import Trust
 from schemas import strict_json
 from schemas.limits import NOTE_BYTES
@@ -64,6 +70,14 @@ class VerifiedStatement:
     def gives_up(self, held: VerifiedCheckpoint) -> bool:
         """Whether it abandons this very checkpoint."""
         return held.checkpoint in [each.checkpoint for each in self.abandoned]
+
+    @property
+    def stated(self) -> Stated:
+        """What is remembered of it. Raises: Problem `malformed` for what no entry can hold."""
+        said, leaf = self.statement, None
+        if said.abandoned:
+            leaf = leaf_hash(entries.epoch(at=said.at, abandoned=said.abandoned[0], basis=said.reason))
+        return Stated(said.size, frozenset((each.size, each.root) for each in self.abandoned), leaf)
 
 
 def verify(document: str | bytes, trust: Trust) -> VerifiedStatement:

@@ -1,10 +1,14 @@
 """Records fetched back from peers: what cities of this node had sent, and the bytes of what had come for them.
 
 1. A peer gives what it holds of the records that this node's cities have sent, in the order of its own log. Each is
-   judged as at a push, by its signature first: what a peer says of it beside that counts for nothing.
-2. Where the log has the record's entry already (it came back from a copy), the bytes are put in their place.
-3. Where it has not, and a new epoch has begun, the record is accepted anew: its bytes, a new entry, new numbers. A
-   revision whose predecessor is lost is taken all the same. While the log is halted nothing is entered.
+   judged as at a push, by its signature first: what a peer says of it beside that counts for nothing, its entry's time
+   neither.
+2. Where the log has the record's entry already (it came back from a copy), the bytes are put in their place. They are
+   kept as long as was agreed on from that entry on. Of one that had come from another node (`received`, `moved`) that
+   is a little later than there: no record is erased before its time.
+3. Where it has not, and a new epoch has begun, the record is accepted anew: its bytes, a new entry, new numbers; it is
+   kept as long as was agreed on from then on. A revision whose predecessor is lost is taken all the same. While the log
+   is halted nothing is entered.
 4. What came from peers is fetched again by ordinary rounds: the peers' places are as old as the backup.
 5. What nobody has any more can be given up: an `erased` entry says so, and nobody waits for it any longer.
 """
@@ -13,11 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from hub import answers
-from hub.acceptance import Candidate, Judge
+from hub.acceptance import Candidate, Judge, forget_at
 from hub.arrival import Page
 from hub.clock import rfc3339
 from hub.entering import enter
@@ -82,7 +86,7 @@ def fetch_sent(node: Node, ask: Ask, told: Callable[[int], None] = lambda _done:
             page = ask(after)
             with answers.contract():
                 last = max((_index(item["index"]) for item in page.items), default=after)
-                given = [(item["record"], item["entry"]) for item in page.items]
+                given = [item["record"] for item in page.items]
             if page.items and last <= after:
                 raise Problem(Code.CONFLICT, "the peer's page goes back")
             found += _take(node, judge, given, node.clock())
@@ -121,12 +125,10 @@ def _index(value: Any) -> int:
     return value
 
 
-def _take(node: Node, judge: Judge, given: Sequence[tuple[object, object]], now: datetime) -> Fetched:
+def _take(node: Node, judge: Judge, given: Sequence[object], now: datetime) -> Fetched:
     trust = node.trust()
     own = trust.hosted_by(node.config.name)
-    candidates = judge.all(own, [jws for jws, _entry in given], trust, [now] * len(given))
-    for candidate, (_jws, entry) in zip(candidates, given, strict=True):
-        _date(candidate, entry, trust, now)
+    candidates = judge.all(own, given, trust, [now] * len(given))
     ids = [
         record_id
         for candidate in candidates
@@ -139,7 +141,7 @@ def _take(node: Node, judge: Judge, given: Sequence[tuple[object, object]], now:
         found = Fetched()
         for candidate in candidates:
             try:
-                found += _put_back(transaction, candidate, now)
+                found += _put_back(transaction, candidate, trust, now)
             except Problem as problem:
                 found += Fetched(refused=(Refused(candidate.digest, problem),))
         return found
@@ -147,20 +149,16 @@ def _take(node: Node, judge: Judge, given: Sequence[tuple[object, object]], now:
     return node.store.write(Job(apply, ids=ids, even_halted=True)).result
 
 
-def _date(candidate: Candidate, line: object, trust: Trust, now: datetime) -> None:
-    """The retention that was agreed on began when the record was first accepted, by the peer's entry, not now."""
+def _date(candidate: Candidate, trust: Trust, accepted: datetime) -> None:
+    """Reckon until when a record is kept from when it was accepted, which was not before it was issued."""
     record = candidate.record
-    agreement = None if record is None else trust.agreements.get(record.agreement)
-    if agreement is None or candidate.forget_at is None or not isinstance(line, str):
-        return
-    try:
-        at = min(now, datetime.fromisoformat(entries.decode(line.encode()).at))
-    except Problem:
-        return
-    candidate.forget_at = min(candidate.forget_at, rfc3339(at + timedelta(days=agreement.retention_days)))
+    assert record is not None
+    agreement = trust.agreements.get(record.agreement)
+    days = 0 if agreement is None else agreement.retention_days
+    candidate.forget_at = forget_at(record, max(accepted, record.issued_at), days)
 
 
-def _put_back(transaction: Transaction, candidate: Candidate, now: datetime) -> Fetched:
+def _put_back(transaction: Transaction, candidate: Candidate, trust: Trust, now: datetime) -> Fetched:
     """Rules 2 and 3 for one record."""
     record, verified = candidate.record, candidate.verified
     if record is None or verified is None:
@@ -168,11 +166,14 @@ def _put_back(transaction: Transaction, candidate: Candidate, now: datetime) -> 
         raise candidate.problem
     held = transaction.held(record.id).get((record.sender, record.revision))
     if held is not None and held.digest == verified.digest:
+        own = entries.decode(transaction.recovering.line(held.index).encode())
+        _date(candidate, trust, datetime.fromisoformat(own.at))
         return Fetched(filled=1) if refill(transaction, candidate, held) else Fetched(known=1)
     if transaction.halted is not None:
         return Fetched(beyond=1)
     if candidate.problem is not None:
         raise candidate.problem
     check_kept(transaction, record)
+    _date(candidate, trust, now)
     enter(transaction, candidate, now, acknowledged_if_held(transaction, record))
     return Fetched(accepted=1)

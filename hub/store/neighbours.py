@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from hub.errors import Code, Problem
+from hub.log.checkpoint import Checkpoint
 from hub.log.tree import CompactRange
 from hub.store.moves import Position
-from hub.store.tables import carried, cosignatures, evidence, lanes, leases, peers, witnessed
+from hub.store.tables import carried, cosignatures, evidence, given_up, lanes, leases, peers, witnessed
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,47 @@ class PeerState:
 
 @dataclass(frozen=True, slots=True)
 class Witnessed:
-    """The newest checkpoint of a log that this node cosigned."""
+    """The newest checkpoint of a log that this node cosigned; `compared` once it was held against the folded log."""
 
     size: int
     root: bytes
     checkpoint: str
+    compared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What one statement on a new epoch gave up: `checkpoints`, by size and root, of a history that parts at `size`.
+
+    `leaf` stands there in the new history, as long as that is still to be shown.
+    """
+
+    size: int
+    checkpoints: frozenset[tuple[int, bytes]]
+    leaf: bytes | None
+
+    @property
+    def end(self) -> int:
+        """The largest size that it gave up."""
+        return max((size for size, _root in self.checkpoints), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """All that a log's statements gave up, oldest first: none of it is cosigned, evidence, or remembered."""
+
+    stated: tuple[Stated, ...] = ()
+
+    def names(self, checkpoint: Checkpoint) -> bool:
+        """Whether a statement gave up this very checkpoint."""
+        return any((checkpoint.size, checkpoint.root) in each.checkpoints for each in self.stated)
+
+    def parting(self, size: int) -> int | None:
+        """Where the histories part that both came to `size`, of which one was given up; None for any other size.
+
+        A checkpoint of such a size that is not of the new history is taken for one of the old, though none names it.
+        """
+        return max((each.size for each in self.stated if each.size < size <= each.end), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,15 +224,27 @@ class Neighbours:
     def witnessed(self, origin: str) -> Witnessed | None:
         """What was cosigned of a log last."""
         row = self._connection.execute(select(witnessed).where(witnessed.c.origin == origin)).one_or_none()
-        return None if row is None else Witnessed(row.size, bytes(row.root), row.checkpoint)
+        return None if row is None else Witnessed(row.size, bytes(row.root), row.checkpoint, row.compared)
 
     def put_witnessed(self, origin: str, seen: Witnessed) -> None:
         """Remember what is cosigned of a log; whoever asks again is held against it."""
         self._connection.execute(delete(witnessed).where(witnessed.c.origin == origin))
         self._connection.execute(
             insert(witnessed).values(
-                origin=origin, size=seen.size, root=seen.root, checkpoint=seen.checkpoint
+                origin=origin,
+                size=seen.size,
+                root=seen.root,
+                checkpoint=seen.checkpoint,
+                compared=seen.compared,
             )
+        )
+
+    def note_compared(self, origin: str, checkpoint: str) -> None:
+        """Remember that what was cosigned was held against the folded log, where it still is the newest."""
+        self._connection.execute(
+            update(witnessed)
+            .where(witnessed.c.origin == origin, witnessed.c.checkpoint == checkpoint)
+            .values(compared=True)
         )
 
     def drop_witnessed(self, origin: str) -> None:
@@ -232,6 +281,31 @@ class Neighbours:
     def drop_cosigned(self, below: int) -> None:
         """Forget lines under checkpoints smaller than `below`."""
         self._connection.execute(delete(cosignatures).where(cosignatures.c.size < below))
+
+    # -- what was given up ---------------------------------------------------------------------------
+
+    def given_up(self, origin: str) -> GivenUp:
+        """What a log's statements gave up."""
+        held = self._connection.execute(select(given_up.c.stated).where(given_up.c.origin == origin)).scalar()
+        return GivenUp(tuple(map(_stated, orjson.loads(held or "[]"))))
+
+    def give_up(self, origin: str, stated: Stated | None) -> None:
+        """Remember one more statement, if there is one; the log has to show no place of an older one any more."""
+        before = [replace(each, leaf=None) for each in self.given_up(origin).stated]
+        kept = [each for each in before if stated is None or each != replace(stated, leaf=None)]
+        kept += [] if stated is None else [stated]
+        self._connection.execute(delete(given_up).where(given_up.c.origin == origin))
+        members = [
+            {
+                "size": each.size,
+                "checkpoints": [[size, root.hex()] for size, root in sorted(each.checkpoints)],
+                "leaf": None if each.leaf is None else each.leaf.hex(),
+            }
+            for each in kept
+        ]
+        if members:
+            written = orjson.dumps(members).decode()
+            self._connection.execute(insert(given_up).values(origin=origin, stated=written))
 
     # -- evidence ------------------------------------------------------------------------------------
 
@@ -278,6 +352,12 @@ class Neighbours:
     def release(self, name: str, holder: str) -> None:
         """Let go of a lease."""
         self._connection.execute(delete(leases).where(leases.c.name == name, leases.c.holder == holder))
+
+
+def _stated(members: Mapping[str, Any]) -> Stated:
+    checkpoints = frozenset((size, bytes.fromhex(root)) for size, root in members["checkpoints"])
+    leaf = members["leaf"]
+    return Stated(members["size"], checkpoints, None if leaf is None else bytes.fromhex(leaf))
 
 
 def _written(left_at: Mapping[str, Position]) -> str:

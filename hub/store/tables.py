@@ -22,6 +22,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
 )
 
@@ -294,8 +295,17 @@ witnessed = Table(
     Column("size", BigInteger, nullable=False),
     Column("root", LargeBinary(32), nullable=False),
     Column("checkpoint", Text, nullable=False),
+    Column("compared", Boolean, nullable=False, server_default=false()),
 )
-"""The newest checkpoint of each log that this node cosigned."""
+"""The newest checkpoint of each log that this node cosigned; `compared` once it was held against the folded log."""
+
+given_up = Table(
+    "given_up",
+    metadata,
+    Column("origin", String(64), primary_key=True),
+    Column("stated", Text, nullable=False),
+)
+"""What each log's statements on new epochs gave up, as JSON: its own checkpoints that count for nothing here."""
 
 cosignatures = Table(
     "cosignatures",

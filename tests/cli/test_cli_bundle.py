@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,7 @@ def test_missing_volumes_are_named(hub: Hub, pair: Pair, lang: str, missing: str
 @pytest.mark.parametrize(
     ("lang", "said", "step"),
     [
-        ("en", "It begins at entry 6 of the log of", "Import the earlier bundle first"),
+        ("en", "It begins at entry 5 of the log of", "Import the earlier bundle first"),
         ("zh", "号条目开始", "请先导入之前的离线交换包"),
     ],
 )
@@ -200,3 +201,37 @@ def test_another_file_is_no_bundle(hub: Hub, pair: Pair) -> None:
     said = hub("bundle", "show", pair.config(0), lang="zh")
     assert said.code == 1
     assert "文件不是离线交换包，或已残缺" in said.err
+
+
+@pytest.mark.parametrize("command", ["import", "show"])
+def test_a_file_name_that_is_no_text_is_shown_as_far_as_it_is(hub: Hub, pair: Pair, command: str) -> None:
+    (path,) = pair.export()
+    odd = Path(os.fsdecode(b"odd-\xff\xfe.bundle"))
+    whole, cut = path.rename(pair.disc / odd), pair.folder / odd
+    cut.write_bytes(whole.read_bytes()[:1000])
+    config = ("--config", pair.config(1)) if command == "import" else ()
+    for each in (cut, whole):
+        said = hub("bundle", command, each, *config, "--json")
+        assert said.code == (1 if each is cut else 0)
+        assert ("odd-\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}.bundle" in said.out) or (
+            each is whole and command == "import"
+        )
+        said.out.encode()
+        assert said.json
+
+
+def test_a_bundle_is_written_to_a_folder_whose_name_is_no_text(hub: Hub, pair: Pair) -> None:
+    disc = pair.folder / os.fsdecode(b"disc-\xff")
+    export = ("bundle", "export", "--to", pair.names[1], "--out", disc, "--config", pair.config(0), "--json")
+    said = hub(*export)
+    assert said.code == 0
+    assert "disc-\N{REPLACEMENT CHARACTER}" in said.json["files"][0]["file"]
+
+
+def test_a_pipe_is_refused_by_name(hub: Hub, pair: Pair) -> None:
+    pipe = pair.folder / "pipe.bundle"
+    os.mkfifo(pipe)
+    said = hub("bundle", "import", pipe, "--config", pair.config(1), "--json")
+    assert said.code == 1
+    (row,) = said.json["bundles"]
+    assert row["problem"]["type"] == "/problems/malformed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -9,6 +10,10 @@ from typing import Any
 
 import pytest
 from conftest import Hub, Paper, Said
+from rich.cells import cell_len
+from rich.console import Console
+
+from hub.cli.output import Output
 
 
 @pytest.fixture
@@ -46,6 +51,19 @@ def test_a_second_time_is_refused(hub: Hub, made: Path, tmp_path: Path) -> None:
     )
     assert said.code == 1
     assert said.json["problem"]["type"] == "/problems/conflict"
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_a_narrow_screen_folds_all_of_it(
+    hub: Hub, paper: Paper, monkeypatch: pytest.MonkeyPatch, lang: str
+) -> None:
+    screen = io.StringIO()
+    narrow = Console(file=screen, force_terminal=True, width=60, color_system=None, highlight=False)
+    monkeypatch.setattr(Output, "console", narrow)
+    assert hub("trust", "show", paper.repository, lang=lang).code == 0
+    lines = screen.getvalue().splitlines()
+    assert len(lines) > 50
+    assert [line for line in lines if cell_len(line) > 60] == []
 
 
 def test_a_stranger_root_refuses_the_repository(hub: Hub, made: Path, paper: Paper) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import select
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from typing import Any
 import pytest
 from conftest import RECIPIENT, SENDER, THIRD, Hub, Paper, Said
 
+from hub.cli.trust_dangers import dangers
 from hub.cli.trust_words import Names, sentence
 from hub.clock import utc_now
 from hub.errors import Problem
@@ -27,7 +29,7 @@ from keys.role_files import read_root
 from keys.signer_list import signers_of
 from keys.trust_changes import compare_documents
 from keys.trust_documents import Documents, read_in_force
-from keys.trust_draft import Begun, Draft
+from keys.trust_draft import Begun, Draft, read_draft
 
 DEADLINE_SECONDS = 30
 
@@ -181,6 +183,86 @@ def test_a_review_says_each_change_in_a_sentence(desk: Desk, lang: str, sentence
     assert said.code == 0
     for each in sentences:
         assert each in said.out
+
+
+def test_a_revocation_is_warned_of_as_it_is_dated(desk: Desk) -> None:
+    """From the proposal on: sign quickly. From before it, or where the draft has lain for long: what is lost."""
+    hurry, lost = "sign and publish without delay", "Revoked from a time that has passed"
+    desk.propose("now", "--revoke", THIRD)
+    said = desk.review("now").out
+    assert said.count(hurry) == 1
+    assert lost not in said
+    base, draft = read_in_force(desk.trust), read_draft(desk.folder / "now")
+    weeks_later = [each for each in dangers(base, draft, utc_now() + timedelta(days=8)) if lost in each]
+    assert len(weeks_later) == 2
+    an_hour_ago = (utc_now() - timedelta(hours=1)).isoformat(timespec="seconds")
+    desk.propose("past", "--revoke", THIRD, "--at", an_hour_ago)
+    said = desk.review("past").out
+    assert said.count(lost) == 2
+    assert hurry not in said
+    head = desk.folder / "now" / "draft.json"
+    members = json.loads(head.read_bytes())
+    del members["begun_at"]
+    head.write_text(json.dumps(members), encoding="utf-8")
+    assert lost in desk.review("now").out
+
+
+def test_the_next_command_is_shown_as_it_has_to_be_typed(desk: Desk) -> None:
+    step = desk.propose("a draft", "--renew", "targets").out.splitlines()[-1].removeprefix("Next: ")
+    assert desk.hub(*shlex.split(step)[1:]).code == 0
+    step = desk.sign("a draft", 1).out.splitlines()[-1].split("`")[1]
+    assert desk.hub(*shlex.split(step)[1:]).code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--move-city", SENDER, "nowhere.exchange"), "there is no node nowhere.exchange in the trust list"),
+        (("--remove-city", "999999"), "there is no city 999999 in the trust list"),
+        (("--end-agreement", "nothing"), "there is no agreement nothing"),
+        (("--revoke", "nobody"), "there is no key, city, node or auditor nobody in the trust list"),
+        (("--add-key", "999999", "sign.txt"), "there is no city, node or auditor 999999 in the trust list"),
+        (("--add-key", SENDER, "agreement.json"), "agreement.json holds no public key"),
+        (("--add-signer", SENDER, "agreement.json"), "agreement.json holds no public key"),
+        (("--add-node", "agreement.json"), "agreement.json holds no node"),
+        (("--agreement", "broken.json"), "broken.json: "),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "told",
+)
+def test_what_is_not_there_is_named(desk: Desk, options: tuple[str, ...], told: str) -> None:
+    agreement(desk)
+    desk.new_key("sign", "sign")
+    (desk.folder / "broken.json").write_text("{", encoding="utf-8")
+    files = ("agreement.json", "sign.txt", "broken.json")
+    said = desk.propose("d", *(desk.folder / each if each in files else each for each in options))
+    assert said.code == 1
+    assert told in said.err
+    assert not (desk.folder / "d").exists()
+
+
+def test_what_is_there_already_is_told_so(desk: Desk) -> None:
+    said = desk.propose("d", "--add-city", SENDER, f"{SENDER}.exchange")
+    assert said.err.startswith("✗ This is there already")
+
+
+def test_an_overtaken_draft_is_to_be_proposed_anew(desk: Desk) -> None:
+    desk.propose("late", "--agreement", agreement(desk, highest_marking="green"))
+    desk.propose("first", "--renew", "targets")
+    for number in (1, 2):
+        desk.sign("first", number)
+    assert desk.publish("first").code == 0
+    for said in (desk.sign("late", 1), desk.review("late")):
+        assert said.code == 1
+        assert said.err.startswith("✗ The draft was overtaken")
+        assert "proposed anew" in said.err
+
+
+def test_in_chinese_codes_stand_apart_and_a_city_is_named_once(desk: Desk) -> None:
+    desk.propose("d", "--agreement", agreement(desk, parties=[SENDER, THIRD]))
+    assert "缔约方减少 150600 鄂尔多斯市" in desk.review("d", lang="zh").out
+    desk.propose("gone", "--remove-city", RECIPIENT)
+    said = desk.review("gone", lang="zh").out
+    assert f"移除城市 {RECIPIENT} 鄂尔多斯市（内蒙古自治区）" in said
 
 
 def test_what_is_dangerous_is_said_before_anybody_signs(desk: Desk) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from liars import RECORDS, answer_with
-from neighbours import Federation, Member, Reply
+from neighbours import Federation, Link, Member, Reply
 from partner import ORDOS, WUZHONG, YULIN
 
 from hub.errors import Code, Problem
@@ -106,6 +106,12 @@ def test_a_fork_that_is_smaller_is_proven_where_its_tiles_say_so(
     assert (found.kind, found.proven, found.theirs.size < found.ours.size) == ("fork", True, True)
 
 
+def shrink(link: Link, old: str) -> None:
+    """Have a node itself say that its log is as small as it was, in what it signs as in what it does not."""
+    link.lie("/log/checkpoint", answer_with(old.encode()), signed=False)
+    link.lie_in_page(lambda page: page.update(checkpoint=old, items=[], more=False))
+
+
 @pytest.mark.parametrize("empty", [False, True])
 def test_a_log_that_shrank_is_cut_off_which_proves_nothing_to_others(
     liar: Member, second: Member, empty: bool
@@ -116,7 +122,7 @@ def test_a_log_that_shrank_is_cut_off_which_proves_nothing_to_others(
     yulin = liar.world.partner(YULIN)
     yulin.deliver(yulin.record(to=(WUZHONG,)))
     second.round(liar)
-    second.link(liar).lie("/log/checkpoint", answer_with(old.encode()), signed=False)
+    shrink(second.link(liar), old)
     assert second.refusal(liar).code is Code.CONFLICT
     found = proven(second, liar)
     assert (found.kind, found.proven) == ("shrunk", False)
@@ -162,18 +168,18 @@ def test_a_page_under_another_history_of_the_same_size(
 def test_a_person_readmits_a_peer_and_nothing_comes_twice(
     nodes: Federation, liar: Member, second: Member
 ) -> None:
-    old = liar.world.node.exchange.checkpoint().encode()
+    old = liar.world.node.exchange.checkpoint()
     yulin = liar.world.partner(YULIN)
     yulin.deliver(yulin.record(to=(ORDOS,)))
     second.round(liar)
     link = second.link(liar)
-    link.lie("/log/checkpoint", answer_with(old), signed=False)
+    shrink(link, old)
     second.refusal(liar)
     link.tell_the_truth()
     taken = second.received()
     for anew in (False, True):
         if anew:
-            link.lie("/log/checkpoint", answer_with(old), signed=False)
+            shrink(link, old)
             second.refusal(liar)
             link.tell_the_truth()
         second.neighbourhood().readmit(liar.name, anew=anew)

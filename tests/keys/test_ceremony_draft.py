@@ -39,6 +39,29 @@ def test_a_draft_is_only_what_changes(ceremony: Ceremony) -> None:
     assert (documents.agreements["version"], documents.trust_list["version"]) == (2, 1)
 
 
+def test_a_draft_keeps_the_time_at_which_it_was_begun(ceremony: Ceremony) -> None:
+    begun = ceremony.now
+    ceremony.propose("d")
+    ceremony.now += timedelta(days=2)
+    assert ceremony.propose("d", greener).draft.begun_at == begun
+    assert ceremony.draft("d").begun_at == begun
+
+
+def test_a_draft_need_not_say_when_it_was_begun(ceremony: Ceremony) -> None:
+    ceremony.propose("d", greener)
+    rewritten(ceremony.folder / "d" / "draft.json", lambda members: members.pop("begun_at"))
+    assert ceremony.draft("d").begun_at is None
+    ceremony.now += timedelta(days=2)
+    assert ceremony.propose("d").draft.begun_at == ceremony.now
+
+
+def test_a_time_of_beginning_that_is_none_is_refused(ceremony: Ceremony) -> None:
+    ceremony.propose("d", greener)
+    for wrong in (None, 7, "", "yesterday", "2026-11-21T08:30:00", "0001-01-01T00:00:00+14:00", ["x"]):
+        rewritten(ceremony.folder / "d" / "draft.json", lambda members, w=wrong: members.update(begun_at=w))
+        refusal(lambda: ceremony.draft("d"), Code.MALFORMED)
+
+
 def test_a_renewal_changes_nothing_but_the_dates(ceremony: Ceremony) -> None:
     ceremony.now += timedelta(days=100)
     before = ceremony.base()

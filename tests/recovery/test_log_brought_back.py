@@ -102,7 +102,10 @@ def test_what_came_into_force_since_is_not_entered_before_its_own_entry_is_back(
     first.set_back(backup)
     for look in (("status",), ("peers",), ("city", "show"), ("alerts",)):
         first.hub(*look)
-    for work in (("bundle", "export", "--to", third.name, "--out", first.folder / "disc"), ("sync", second.name)):
+    for work in (
+        ("bundle", "export", "--to", third.name, "--out", first.folder / "disc"),
+        ("sync", second.name),
+    ):
         assert first.hub(*work).code == 1
     assert try_opening() is not None
     assert recover(first, copy).code == 0

@@ -14,7 +14,7 @@ from hub.client import Client, LogWentBackError
 from hub.cursor import Passing
 from hub.errors import Code, Problem
 from hub.federation import statement as statements
-from hub.log.checkpoint import open_checkpoint
+from hub.log.checkpoint import open_checkpoint, submission
 from hub.log.entry import Epoch
 from hub.preflight import try_opening
 from keys.files import read_signing
@@ -194,9 +194,32 @@ def test_it_may_be_readmitted_before_it_was_cut_off(region: Region, first: Stati
     fallen_back(first, second)
     assert second.state(first).cut_at is None
     assert readmit(second, first, first.folder / "statement").code == 0
-    first.be_witnessed(second)
+    with pytest.raises(Problem) as unsettled:
+        first.be_witnessed(second)
+    assert unsettled.value.code is Code.BUSY, "the old history was as large: a round says first which this is"
     second.round(first)
+    first.be_witnessed(second)
     assert second.state(first).cut_at is None
+
+
+def test_what_the_statement_gave_up_counts_for_nothing_when_a_stranger_shows_it_again(
+    region: Region, first: Station
+) -> None:
+    _, second, _ = region
+    fallen_back(first, second)
+    assert readmit(second, first, first.folder / "statement").code == 0
+    text = (first.folder / "statement").read_text().partition("\n")[0]
+    (abandoned,) = wire.json.loads(text)["abandoned"]
+    for _ in range(2):
+        witness = second.node.witness
+        assert witness.add_checkpoint(submission(0, (), abandoned), second.clock()).status == 403
+        second.round(first)
+        first.clock.advance(minutes=10)
+        first.be_witnessed(second)
+        yulin = first.partner(YULIN)
+        yulin.deliver(*(yulin.record(to=(ORDOS,)) for _ in range(5)))
+    assert second.state(first).cut_at is None
+    assert second.node.store.ask(lambda neighbours: neighbours.accusations(first.name)) == []
 
 
 def forge(text: str) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from hub.errors import Code, Problem
 from hub.federation.bundles.manifest import Manifest, Part
 from hub.federation.bundles.volume import SUFFIX, Volume
+from hub.visible import visible
 
 
 class IncompleteError(Problem):
@@ -38,7 +39,10 @@ class Bundle:
         for volume in volumes:
             first = held.setdefault(volume.manifest.volume, volume)
             if first.manifest != volume.manifest:
-                raise Problem(Code.CONFLICT, f"{first.path.name} and {volume.path.name} are not the same")
+                raise Problem(
+                    Code.CONFLICT,
+                    f"{visible(first.path.name)} and {visible(volume.path.name)} are not the same",
+                )
         self.volumes = [held[number] for number in sorted(held)]
         self.manifest = self.volumes[0].manifest
         if not all(volume.manifest.same_bundle(self.manifest) for volume in self.volumes):
@@ -108,9 +112,13 @@ def files_of(paths: Iterable[Path]) -> list[Path]:
             try:
                 files = sorted(each for each in path.iterdir() if _is_volume(each))
             except OSError as error:
-                raise Problem(Code.NOT_FOUND, f"{path} cannot be read: {error.strerror}") from error
+                raise Problem(
+                    Code.NOT_FOUND, f"{visible(str(path))} cannot be read: {error.strerror}"
+                ) from error
             if not files:
-                raise Problem(Code.NOT_FOUND, f"{path} holds no file whose name ends with {SUFFIX}")
+                raise Problem(
+                    Code.NOT_FOUND, f"{visible(str(path))} holds no file whose name ends with {SUFFIX}"
+                )
         for each in files:
             found.setdefault(each.resolve(), each)
     return list(found.values())

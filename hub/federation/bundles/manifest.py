@@ -17,7 +17,6 @@ from typing import Any, Final, TypeVar
 
 from hub.answers import ANSWER_BYTES
 from hub.errors import Code, Problem
-from hub.log.tree import SIZE_LIMIT
 from keys import compact
 from keys.suite import SigningKey
 from keys.trust_list import Trust
@@ -34,6 +33,8 @@ PART_BYTES: Final = ANSWER_BYTES
 VOLUMES: Final = 65_536
 COSIGNATURES: Final = 8
 STATEMENT_BYTES: Final = 64 * 1024
+PLACE_LIMIT: Final = 2**53 - 1
+"""The largest size or index: what every reader of JSON and every database tells apart."""
 FIXED_BYTES: Final = 256 * 1024
 """So much of a manifest is set aside for all that is not its list of parts."""
 
@@ -150,7 +151,7 @@ class Manifest:
             checkpoint=document.prose("checkpoint", NOTE_BYTES),
             cosignatures=document.each("cosignatures", COSIGNATURES, _endorsement),
             since=_place(since),
-            until=until.number("after", -1, SIZE_LIMIT),
+            until=until.number("after", -1, PLACE_LIMIT),
             known=_place(known),
             statement=document.optional("statement", STATEMENT_BYTES),
             parts=document.each("parts", PARTS, _part),
@@ -260,7 +261,7 @@ class _Members:
 
 
 def _place(members: _Members) -> Place:
-    return Place(members.number("size", 0, SIZE_LIMIT), members.number("after", -1, SIZE_LIMIT))
+    return Place(members.number("size", 0, PLACE_LIMIT), members.number("after", -1, PLACE_LIMIT))
 
 
 def _endorsement(members: _Members) -> Endorsement:

@@ -2,10 +2,12 @@
 
 1. It begins where the peer said that it has got to, in the newest bundle of its that came here; at the beginning where
    none did, or where everything is asked for. What was not confirmed goes again, so that a lost disc does no harm.
-2. Records that this node accepted for the peer's cities, a page a part, as `GET /v1/records` gives them. Each page is
-   entered into the log as served, as at a pull.
-3. Then the checkpoint, which covers all of that, and the hashes that the peer needs to hold it against what it knows:
-   all levels but the lowest whole, and of the lowest those from the first that it lacks.
+2. The checkpoint that the log has at the beginning, and all records up to its size that this node accepted for the
+   peer's cities, a page a part, as `GET /v1/records` gives them: whoever takes the bundle in lacks nothing of what it
+   covers. What is pushed meanwhile is in the next one. Each page is entered into the log as served, as at a pull,
+   behind that checkpoint. Where a record is erased meanwhile, a later one is taken, with the records up to that.
+3. Then the hashes that the peer needs to hold it against what it knows: all levels but the lowest whole, and of the
+   lowest those from the first that it lacks.
 4. What this node has of the peer's log goes along: how far, and its witness's cosignature.
 """
 
@@ -92,14 +94,20 @@ class Outgoing:
         moves = self._node.store.head().moves
         with Spool(folder, size) as spool:
             records, first, last = 0, since.size, since.after
-            for items in self._pages(since.after, page, reader, moves, now):
-                spool.add(f"items/{items[0].index}", pack(orjson.dumps([_members(item) for item in items])))
-                self._note_served(items, reader, moves, now)
-                first, last = min(first, items[0].index), items[-1].index
-                records += sum(item.jws is not None for item in items)
-                told(last + 1, self._node.store.head().size)
-            note = self._node.exchange.checkpoint()
-            checkpoint = Checkpoint.parse(split_note(note)[0])
+            covered = False
+            while not covered:
+                note = self._node.exchange.checkpoint()
+                checkpoint, covered = Checkpoint.parse(split_note(note)[0]), True
+                asked = Selection(frozenset(), limit=page, before=checkpoint.size)
+                for items in self._pages(last, asked, reader, moves, now):
+                    spool.add(
+                        f"items/{items[0].index}", pack(orjson.dumps([_members(item) for item in items]))
+                    )
+                    self._note_served(items, reader, moves, now)
+                    first, last = min(first, items[0].index), items[-1].index
+                    records += sum(item.jws is not None for item in items)
+                    covered &= all(_erased_before(item, checkpoint.size) for item in items)
+                    told(last + 1, checkpoint.size)
             for name, hashes in hashes_of(self._node, checkpoint.size, min(first, checkpoint.size)):
                 spool.add(name, hashes)
             told(checkpoint.size, checkpoint.size)
@@ -129,11 +137,10 @@ class Outgoing:
         return Place(told.size, told.after)
 
     def _pages(
-        self, after: int, limit: int, reader: Reader, moves: Moves, now: datetime
+        self, after: int, asked: Selection, reader: Reader, moves: Moves, now: datetime
     ) -> Iterator[list[Item]]:
-        """Rule 2; up to what was there at the beginning: a log that grows must not keep a bundle from its end."""
+        """Rule 2; a log that grows must not keep a bundle from its end."""
         hosting = Hosting(self._node.config.name, self._trust, moves)
-        asked = Selection(frozenset(), limit=limit, before=self._node.store.head().size)
         wanted = hosting.for_node(asked, reader.cities)
         while wanted.cities:
             page = self._node.store.page(replace(wanted, after=after), rfc3339(now))
@@ -201,6 +208,11 @@ def _kid(peer: Listed, now: datetime) -> str:
     if not valid:
         raise Problem(Code.UNKNOWN_KEY, f"{peer.name} has no key in the trust list that is valid now")
     return max(valid, key=lambda key: (key.not_before, key.kid)).kid
+
+
+def _erased_before(item: Item, size: int) -> bool:
+    """Whether what a log of a size says of an item is all that is to be said of it."""
+    return item.erased is None or item.erased[0] < size
 
 
 def _members(item: Item) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 1. Parts are written down one by one as they come; what a bundle says of itself is known only at its end.
 2. A part that would make a volume larger than it may be begins the next one.
-3. Volumes are made in a folder of their own and moved to their names together, when all of them are on the disk. What
+3. What is written can be read by nobody but the owner: bodies of records lie open in it. A folder that was there before
+   keeps its rights.
+4. Volumes are made in a folder of their own and moved to their names together, when all of them are on the disk. What
    fails leaves nothing behind; at worst, where the process is killed, that folder, whose name begins with a dot.
 """
 
@@ -30,6 +32,7 @@ from hub.federation.bundles.manifest import (
     Part,
 )
 from hub.federation.bundles.volume import MAGIC, SUFFIX
+from hub.visible import visible
 from keys.suite import SigningKey
 
 LEAST_BYTES: Final = 32_000_000
@@ -53,7 +56,7 @@ class Spool:
         self._content = 0
         self._file: BinaryIO | None = None
         with _writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            _make_folder(folder)
             self._place = Path(tempfile.mkdtemp(prefix=".bundle-", dir=folder))
 
     def __enter__(self) -> Self:
@@ -113,7 +116,7 @@ class Spool:
             try:
                 for made, target in zip(drafts, targets, strict=True):
                     if target.exists():
-                        raise Problem(Code.CONFLICT, f"{target} is there already")
+                        raise Problem(Code.CONFLICT, f"{visible(str(target))} is there already")
                     made.rename(target)
                     moved.append(target)
                 _sync_folder(self._folder)
@@ -139,7 +142,7 @@ class Spool:
 
     def _open(self) -> BinaryIO:
         if self._file is None:
-            self._file = self._spooled(len(self._volumes)).open("wb")
+            self._file = _create(self._spooled(len(self._volumes)))
         return self._file
 
     def _shut(self) -> None:
@@ -161,7 +164,7 @@ class Spool:
         spooled, made = self._spooled(manifest.volume), self._place / f"volume-{manifest.volume}"
         line = manifest.sign(key).encode()
         with _writing(self._folder):
-            with made.open("wb") as file:
+            with _create(made) as file:
                 file.write(MAGIC + line + b"\n")
                 if manifest.parts:
                     with spooled.open("rb") as parts:
@@ -186,7 +189,20 @@ def _writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Problem(Code.NOT_ALLOWED, f"volumes cannot be written to {folder}: {error.strerror}") from error
+        raise Problem(
+            Code.NOT_ALLOWED, f"volumes cannot be written to {visible(str(folder))}: {error.strerror}"
+        ) from error
+
+
+def _make_folder(folder: Path) -> None:
+    for each in (*reversed(folder.parents), folder):
+        if not each.exists():
+            each.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(exist_ok=True)
+
+
+def _create(path: Path) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -7,13 +7,16 @@
 1. The first line names the form, the second is the manifest; its parts follow in its order, one after another, with
    nothing between them and nothing behind: their lengths add up to the file's.
 2. What the manifest says is used only once it is verified (`Volume`); a part, only once its digest is the one there.
-3. One part is in memory at a time, and what is compressed is unpacked only up to a bound.
+3. Only a regular file is read: a pipe would have the reader wait, and a device might never end.
+4. One part is in memory at a time, and what is compressed is unpacked only up to a bound.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import os
+import stat
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +29,7 @@ from typing import BinaryIO, Final
 from hub.errors import Code, Problem
 from hub.federation.bundles import manifest as manifests
 from hub.federation.bundles.manifest import LINE_BYTES, PART_BYTES, Manifest, Part, SignedManifest
+from hub.visible import visible
 from keys.trust_list import Trust
 
 MAGIC: Final = b"exchange-bundle/v1\n"
@@ -85,7 +89,7 @@ class Parts:
         if hashlib.sha256(content).hexdigest() != part.digest:
             raise Problem(
                 Code.BAD_SIGNATURE,
-                f"{self.path.name} is damaged: its part {part.name} is not what was signed",
+                f"{visible(self.path.name)} is damaged: its part {part.name} is not what was signed",
             )
         return content
 
@@ -101,17 +105,17 @@ def open_volume(path: Path) -> SignedVolume:
     """
     with _reading(path) as file:
         if file.read(len(MAGIC)) != MAGIC:
-            raise Problem(Code.MALFORMED, f"{path.name} is no volume of a bundle")
+            raise Problem(Code.MALFORMED, f"{visible(path.name)} is no volume of a bundle")
         line = file.readline(LINE_BYTES + 1)
         if not line.endswith(b"\n"):
             code = Code.TOO_LARGE if len(line) > LINE_BYTES else Code.MALFORMED
-            raise Problem(code, f"{path.name}: its manifest does not come to its end")
+            raise Problem(code, f"{visible(path.name)}: its manifest does not come to its end")
         signed, start = manifests.read(line[:-1]), file.tell()
         length = file.seek(0, 2)
     wanted = start + sum(part.length for part in signed.manifest.parts)
     if length != wanted:
         raise Problem(
-            Code.MALFORMED, f"{path.name} has {length} bytes and should have {wanted}: copy it again"
+            Code.MALFORMED, f"{visible(path.name)} has {length} bytes and should have {wanted}: copy it again"
         )
     return SignedVolume(path, signed, start)
 
@@ -138,9 +142,14 @@ def unpack(part: bytes) -> bytes:
 @contextmanager
 def _reading(path: Path) -> Iterator[BinaryIO]:
     try:
-        with path.open("rb") as file:
+        # A pipe that nobody writes to is opened at once, and refused.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise Problem(
+                    Code.MALFORMED, f"{visible(path.name)} is no volume of a bundle: it is no regular file"
+                )
             yield file
     except FileNotFoundError:
-        raise Problem(Code.NOT_FOUND, f"{path}: there is no such file") from None
+        raise Problem(Code.NOT_FOUND, f"{visible(str(path))}: there is no such file") from None
     except OSError as error:
-        raise Problem(Code.NOT_FOUND, f"{path} cannot be read: {error.strerror}") from error
+        raise Problem(Code.NOT_FOUND, f"{visible(str(path))} cannot be read: {error.strerror}") from error

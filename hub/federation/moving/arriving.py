@@ -5,7 +5,12 @@
 2. The last step is one transaction: the `hosted` entry, which names the old log, its size and the last number of the
    city's stream there, and from where on the city's stream is this log's; and the place with each peer, which is set
    back to where the old node was, so that nothing is left out between the two. What comes twice then is held already.
-3. Where the old node is lost for ever, the city begins with nothing handed over, and peers are asked from the
+3. What the old node says of another peer's log is not to keep records from anybody. It is taken as it stands only that
+   the peer is asked from further back: no further on than from the last record that the hand-over has from there for
+   the city. Where that is less than what is said, it comes again, and with it the number that the city's stream has
+   there. Where the hand-over has none, the peer is asked from the beginning. Of one that hosted the city before, what
+   is said counts.
+4. Where the old node is lost for ever, the city begins with nothing handed over, and peers are asked from the
    beginning: what they still have comes, again as it may be. If the old node is found after all, its hand-over can
    still be taken in; until then nothing for the city is taken from it.
 """
@@ -30,6 +35,7 @@ from hub.federation.moving.statement import Statement
 from hub.federation.neighbourhood import Neighbourhood
 from hub.hosting import Hosting
 from hub.log import entry as entries
+from hub.log.entry import Received
 from hub.log.form import AHEAD
 from hub.node import Node
 from hub.store import Job, Transaction
@@ -40,6 +46,8 @@ BATCH: Final = 250
 PATIENCE_SECONDS: Final = 30.0
 BEGINNING: Final = Position(-1, 0)
 """Of a peer's log that was never fetched."""
+GONE_ON: Final = Position(0, None)
+"""The same of a peer that hosted the city once: what it has for it now stands behind the entry of that departure."""
 
 Progress = Callable[[int, int], None]
 logger = structlog.get_logger(__name__)
@@ -97,9 +105,10 @@ class Arriving:
         bundle.check(checked)
         leaves = self._neighbourhood.handed(statement.sender, handed.carried, patience=PATIENCE_SECONDS)
         counts = {"new": 0, "known": 0, "unknown": 0}
-        judge = Judge()
+        judge, reached = Judge(), dict[str, int]()
         try:
-            for part in handed.read(leaves, judge):
+            for part in handed.read(leaves, judge, self._node.clock()):
+                _reach(reached, statement.city, part)
                 for first in range(0, len(part), BATCH):
                     self._place(statement, part[first : first + BATCH], trust, counts)
                 if part:
@@ -107,10 +116,13 @@ class Arriving:
         finally:
             judge.close()
         told(statement.size, statement.size)
+        before = {self._node.config.name, *trust.cities[statement.city].hosted_before}
         positions = {
-            **statement.positions,
-            statement.sender: Position(statement.size - 1, statement.last),
+            name: said if name in before else _proven(said, reached[name])
+            for name, said in statement.positions.items()
+            if name in before or name in reached
         }
+        positions[statement.sender] = Position(statement.size - 1, statement.last)
         ending = _Ending(statement.city, statement.sender, statement.size, statement.last, positions)
         coming = self._end(ending, trust)
         return Came(
@@ -118,7 +130,7 @@ class Arriving:
         )
 
     def begin_without(self, city: str) -> Came:
-        """Rule 3. Raises: Problem `not-allowed` where the city is not awaited here."""
+        """Rule 4. Raises: Problem `not-allowed` where the city is not awaited here."""
         trust = self._node.trust()
         listed = trust.cities.get(city)
         if listed is None or not listed.hosted_before:
@@ -207,11 +219,12 @@ class Arriving:
             line = self._line(ending, own.after + 1, before, ahead, now)
             index = transaction.append(line)
             coming = Coming(index, ending.via, ending.via_size, line.decode())
-            alone = not hosting.taking - {ending.city}
+            others = hosting.taking - {ending.city}
             for name in trust.nodes.keys() - {mine}:
                 if (name == ending.via) if late else (name != ending.via or ending.via_size > 0):
-                    position = ending.positions.get(name, BEGINNING)
-                    _set_back(transaction, name, ending.city, position, alone=alone)
+                    first = GONE_ON if name in trust.cities[ending.city].hosted_before else BEGINNING
+                    position = ending.positions.get(name, first)
+                    _set_back(transaction, name, ending.city, position, others)
             transaction.come(ending.city, own.after + 1, coming)
             return coming
 
@@ -233,14 +246,32 @@ class Arriving:
         )
 
 
-def _set_back(transaction: Transaction, name: str, city: str, position: Position, *, alone: bool) -> None:
-    """Have a peer asked from where the old node had got to; if the city is here `alone`, from exactly there."""
+def _reach(reached: dict[str, int], city: str, part: Iterable[Handed]) -> None:
+    """Rule 3: by peer, the index of the last record of a hand-over that came from there for the city."""
+    for item in part:
+        entry = item.entry
+        if isinstance(entry, Received) and city in entry.to:
+            reached[entry.via] = max(reached.get(entry.via, -1), entry.via_index)
+
+
+def _proven(said: Position, reached: int) -> Position:
+    """Rule 3: of what is said of a peer, what counts."""
+    return said if said.after <= reached else Position(max(0, reached - 1), None)
+
+
+def _set_back(
+    transaction: Transaction, name: str, city: str, position: Position, others: frozenset[str]
+) -> None:
+    """Have a peer asked from where the old node had got to; if no `others` are hosted here, from exactly there."""
     state = transaction.neighbours.peer(name)
     numbers = {each: n for each, n in state.numbers.items() if each != city}
     places = {each: index for each, index in state.places.items() if each != city}
+    places[city] = position.after
     if position.number is not None:
-        numbers[city], places[city] = position.number, position.after
-    after = position.after if alone else min(state.after, position.after)
+        numbers[city] = position.number
+    after = min(state.after, position.after) if others else position.after
+    if after < 0 and position == GONE_ON:
+        after, numbers = position.after, {**dict.fromkeys(others, 0), **numbers}
     left_at = {each: place for each, place in state.left_at.items() if each != city}
     transaction.neighbours.put_peer(
         replace(state, after=after, numbers=numbers, places=places, left_at=left_at, done_at=None)

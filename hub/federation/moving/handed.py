@@ -8,19 +8,23 @@
    city is there, 1, 2, 3 … up to the last: nothing was left out.
 4. Every record bears its sender's signature, and is of its entry. Whether it might flow was judged when it was taken;
    that is not judged again. Of one whose key is in no trust list any more only the entry is taken.
+5. How long a record is kept is reckoned from its entry, as its agreement has it. The old node's word counts within what
+   that leaves open: of one that had moved there before, between when it was issued and when it moved; and where the
+   agreement is in no trust list any more.
+6. Times are spelt as in the log.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 from hub import answers
-from hub.acceptance import Candidate, Judge
+from hub.acceptance import Candidate, Judge, forget_at
 from hub.arrival import Page
-from hub.clock import rfc3339
 from hub.errors import Code, Problem
 from hub.federation.bundles.bundle import Bundle
 from hub.federation.bundles.carried import Carried
@@ -31,21 +35,28 @@ from hub.log.checkpoint import open_checkpoint
 from hub.log.entry import Accepted, Erased, Moved, OfRecord, Received, decode
 from hub.log.note import VerifierKey
 from hub.log.tree import leaf_hash
+from hub.reception import EARLIEST
 from keys.trust_list import Trust
 from schemas.limits import ENTRY_BYTES
+from schemas.record import Record
 
 UNKNOWN_KEY: Final = "the record's key is in no trust list any more"
+
+_CITY = re.compile(r"[1-9][0-9]{5}")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Handed:
     """One record of a hand-over: its place and entry in the old log, and itself, as far as it is there.
 
-    `gone` says why it has no bytes; `forget_at` and `fetched` are what the old node says of it.
+    `at` is the entry's time, as far as that can be; `gone` says why it has no bytes; `forget_at` and `fetched` are what
+    the old node says of it.
     """
 
     index: int
     entry: OfRecord
+    at: datetime
     candidate: Candidate | None
     gone: str | None
     forget_at: str | None
@@ -87,14 +98,14 @@ class HandOver:
         self.carried = Carried(bundle, self.seen)
         self._trust = trust
 
-    def read(self, leaves: Leaves, judge: Judge) -> Iterator[list[Handed]]:
-        """All of it, part after part, verified by rules 2 to 4. Raises: Problem for the first item that fails."""
+    def read(self, leaves: Leaves, judge: Judge, now: datetime) -> Iterator[list[Handed]]:
+        """All of it, part after part, verified by rules 2 to 6. Raises: Problem for the first item that fails."""
         statement = self.statement
         _prove(statement.size - 1, statement.departed, leaves)
         after, last = -1, 0
         while True:
             page: Page = self.carried.page(after)
-            part = [self._item(item, leaves) for item in page.items]
+            part = [self._item(item, leaves, now) for item in page.items]
             for item, raw in zip(part, page.items, strict=True):
                 if not after < item.index < statement.size - 1:
                     raise _wrong(item.index, "stands where it should not")
@@ -112,7 +123,7 @@ class HandOver:
 
     # -- inside --------------------------------------------------------------------------------------
 
-    def _item(self, raw: Any, leaves: Leaves) -> Handed:
+    def _item(self, raw: Any, leaves: Leaves, now: datetime) -> Handed:
         """Rule 3, first half, and what became of a record that has no bytes."""
         with answers.contract():
             index, line, jws = raw["index"], raw["entry"], raw["record"]
@@ -130,7 +141,8 @@ class HandOver:
             if not isinstance(erasure, Erased) or erasure.digest != entry.digest or at <= index:
                 raise _wrong(index, "is kept back: nothing says that it was erased")
             gone = erasure.basis
-        return Handed(index, entry, None, gone, forget_at, fetched)
+        entered = min(now, max(EARLIEST, datetime.fromisoformat(entry.at)))
+        return Handed(index, entry, entered, None, gone, forget_at, fetched)
 
     def _counted(self, item: Handed, last: int) -> int:
         """Rule 3, second half: the last number of the city's stream with this item."""
@@ -145,11 +157,11 @@ class HandOver:
     def _check_form(item: Handed, raw: Any) -> None:
         forget_at, fetched = item.forget_at, item.fetched
         times = [*fetched.values(), *([] if forget_at is None else [forget_at])]
-        if len(fetched) > len(item.entry.to) + 32 or any(len(time) > 24 for time in times):
+        if len(fetched) > len(item.entry.to) + 32 or not all(map(_TIME.fullmatch, times)):
             raise ValueError
-        if any(datetime.fromisoformat(time).tzinfo is None for time in times):
-            raise ValueError
-        if not all(isinstance(city, str) and len(city) == 6 for city in fetched):
+        for time in times:
+            datetime.fromisoformat(time)
+        if not all(map(_CITY.fullmatch, fetched)):
             raise ValueError
         if raw["record"] is not None and not isinstance(raw["record"], str):
             raise ValueError
@@ -157,7 +169,7 @@ class HandOver:
     def _judged(self, part: Sequence[Handed], raw: Sequence[Any], judge: Judge) -> list[Handed]:
         """Rule 4. What the judge thinks of rights is left aside."""
         whole = [place for place, item in enumerate(part) if item.gone is None]
-        times = [datetime.fromisoformat(part[place].entry.at) for place in whole]
+        times = [part[place].at for place in whole]
         found = judge.all(
             frozenset(self._trust.cities), [raw[place]["record"] for place in whole], self._trust, times
         )
@@ -172,7 +184,7 @@ class HandOver:
             raise _wrong(item.index, "is not the one of its entry")
         if candidate.verified is None and candidate.problem is not None:
             if candidate.problem.code is Code.UNKNOWN_KEY:
-                return Handed(item.index, entry, None, UNKNOWN_KEY, None, item.fetched)
+                return replace(item, gone=UNKNOWN_KEY, forget_at=None)
             raise _wrong(item.index, f"does not verify ({candidate.problem.code})")
         key = candidate.key
         if record is None or key is None:
@@ -187,19 +199,18 @@ class HandOver:
             raise _wrong(item.index, "has other recipients than its entry")
         if self.statement.city not in {record.sender, *sent}:
             raise _wrong(item.index, "is of other cities")
-        return Handed(item.index, entry, candidate, None, self._forget_at(item, candidate), item.fetched)
+        return replace(item, candidate=candidate, forget_at=self._forget_at(item, record))
 
-    def _forget_at(self, item: Handed, candidate: Candidate) -> str | None:
-        """When the record is to be forgotten: as its agreement has it, or sooner, if the old node meant to.
-
-        Of one whose agreement is gone, what the old node says is all there is.
-        """
-        assert candidate.record is not None
-        said = None if item.forget_at is None else rfc3339(datetime.fromisoformat(item.forget_at))
-        told = [each for each in (said, candidate.forget_at) if each is not None]
-        if candidate.record.agreement not in self._trust.agreements and said is not None:
-            return said
-        return min(told)
+    def _forget_at(self, item: Handed, record: Record) -> str:
+        """Rule 5."""
+        agreement = self._trust.agreements.get(record.agreement)
+        if agreement is None:
+            said = item.at if item.forget_at is None else datetime.fromisoformat(item.forget_at)
+            return forget_at(record, said, 0)
+        latest = forget_at(record, max(item.at, record.issued_at), agreement.retention_days)
+        if item.forget_at is None or not isinstance(item.entry, Moved):
+            return latest
+        return min(latest, max(item.forget_at, forget_at(record, record.issued_at, agreement.retention_days)))
 
 
 def _prove(index: Any, line: Any, leaves: Leaves) -> None:

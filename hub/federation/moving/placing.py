@@ -52,9 +52,9 @@ class Placing:
             held = self._enter(transaction, item)
         cities = self._gain(transaction, item, held)
         if item.candidate is not None and item.candidate.record is not None:
-            record, at = item.candidate.record, datetime.fromisoformat(entry.at)
+            record = item.candidate.record
             if cities:
-                await_answers(transaction, record, held.index, cities, at)
+                await_answers(transaction, record, held.index, cities, item.at)
             self._acknowledge(transaction, item, held)
         return is_new
 
@@ -110,10 +110,9 @@ class Placing:
         if answered is None or record.body is None:
             return
         before = transaction.answered_at(answered.digest, record.sender)
-        if before is None or before < item.entry.at:
-            transaction.acknowledge(
-                answered.digest, record.sender, record.body["outcome"], item.entry.at, held.index
-            )
+        at = rfc3339(item.at)
+        if before is None or before < at:
+            transaction.acknowledge(answered.digest, record.sender, record.body["outcome"], at, held.index)
             note_answer(transaction, answered, record.sender)
 
 

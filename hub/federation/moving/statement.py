@@ -6,7 +6,9 @@
 1. `size` is that of the old log with the city's `departed` entry, `last` the last number of the city's stream in it.
 2. `positions` says of each peer how far the old node had fetched its log for the city: up to an index, and to a number
    of the city's stream there (null where it had not met the stream). A peer that is not named was not asked.
-3. One statement has one spelling; what it says counts only as far as the old log proves it, or harms nobody else.
+3. One statement has one spelling. `size` and `last` stand in the old log; what is said of the new node's own log, that
+   holds. Of other peers an index counts up to the last record that the old log says came from there, with its number;
+   beyond that the number is left open (`arriving.py`, rule 3).
 """
 
 from __future__ import annotations

@@ -32,6 +32,12 @@ def upgrade() -> None:
         sa.Column("after", sa.BigInteger, nullable=False),
         sa.Column("told_at", sa.String(24), nullable=False),
     )
+    op.add_column("witnessed", sa.Column("compared", sa.Boolean, nullable=False, server_default=sa.false()))
+    op.create_table(
+        "given_up",
+        sa.Column("origin", sa.String(64), primary_key=True),
+        sa.Column("stated", sa.Text, nullable=False),
+    )
     op.create_table(
         "awaited",
         sa.Column("idx", sa.BigInteger, nullable=False),
