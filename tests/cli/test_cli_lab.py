@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -36,7 +37,8 @@ def started(folder: Path) -> Iterator[subprocess.Popen[str]]:
         env={**os.environ, "HUB_LANG": "en"},
     )
     try:
-        wait_for(lambda: (folder / "lab.json").exists() or process.poll() is not None)
+        # The folder is described first, and then said: a signal in between would leave nothing to read.
+        wait_for(lambda: bool(select.select([process.stdout], [], [], 0)[0]) or process.poll() is not None)
         yield process
     finally:
         if process.poll() is None:
