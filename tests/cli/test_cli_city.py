@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import logging
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from conftest import Hub, Said
+from listening import listening
 from partner import ORDOS, WUZHONG, XINZHOU, YULIN
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 sys.path.append(str(Path(__file__).parents[1] / "federation"))
 sys.path.append(str(Path(__file__).parents[1] / "moves"))
@@ -23,28 +22,6 @@ from neighbours import Federation, Member, build_lab, federation
 
 from hub.diagnostics import configure_logging
 from hub.lab.building import Lab
-
-
-class _Quiet(WSGIRequestHandler):
-    def log(self, _kind: str, _message: str, *_: object) -> None:
-        """Nothing is printed."""
-
-
-@contextmanager
-def listening(member: Member) -> Iterator[None]:
-    """The node behind its real socket."""
-    config = member.world.node.config
-    server = make_server(
-        config.host, config.port, member.world.application, threaded=True, request_handler=_Quiet
-    )
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @dataclass
@@ -88,7 +65,8 @@ def region(hub: Hub, three_nodes: tuple[Path, Lab], tmp_path: Path) -> Iterator[
     )  # the nodes are in this process, and what they say is not the commands'
     with federation(template, lab, tmp_path / "lab") as nodes, ExitStack() as stack:
         for member in nodes:
-            stack.enter_context(listening(member))
+            config = member.world.node.config
+            stack.enter_context(listening(member.world.application, config.host, config.port))
         folder = nodes.folder
         for name in [path.name for path in (folder / "clients").iterdir() if path.suffix == ".toml"]:
             text = (folder / "clients" / name).read_text().replace(str(template), str(folder))

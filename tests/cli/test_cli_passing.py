@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +10,12 @@ from pathlib import Path
 import pytest
 import wire
 from conftest import Hub, Said
+from listening import listening
 from partner import ORDOS, YULIN, World, members_of
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 sys.path.append(str(Path(__file__).parents[1] / "federation"))
 
 from neighbours import plant
-
-
-class _Quiet(WSGIRequestHandler):
-    def log(self, _kind: str, _message: str, *_: object) -> None:
-        """Nothing is printed."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +37,8 @@ class Operator:
 @pytest.fixture
 def operator(hub: Hub, world: World) -> Iterator[Operator]:
     config = world.node.config
-    server = make_server(config.host, config.port, world.application, threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield Operator(hub, world)
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with listening(world.application, config.host, config.port):
+        yield Operator(hub, world)
 
 
 def send(world: World) -> None:

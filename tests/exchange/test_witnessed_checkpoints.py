@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from listening import listening
 from neighbour import key_of
 from partner import ORDOS, XINZHOU, YULIN, Partner, World, members_of
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from hub.client import Client
 from hub.cosignatures import Cosignatures
@@ -327,21 +325,6 @@ def test_what_was_known_holds_on_while_the_database_does_not_answer(
     assert found is not None and found.size == size
 
 
-class _Quiet(WSGIRequestHandler):
-    def log(self, type: str, message: str, *arguments: Any) -> None:
-        """The server's own lines are not under test."""
-
-
-@contextmanager
-def served(world: World) -> Iterator[None]:
+def served(world: World) -> AbstractContextManager[int]:
     """The world's node behind its socket."""
-    config = world.node.config
-    server = make_server(config.host, config.port, world.application, threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return listening(world.application, world.node.config.host, world.node.config.port)

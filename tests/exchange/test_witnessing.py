@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from listening import listening
 from neighbour import Neighbour, key_of
 from partner import YULIN, World
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from hub import witnessing
 from hub.answers import Session
@@ -31,11 +31,6 @@ from keys.suite import SigningKey, signing_key_from_raw
 from keys.trust_list import Node, Trust
 
 Reply = Callable[[bytes], tuple[str, dict[str, str], Iterable[bytes]]]
-
-
-class _Quiet(WSGIRequestHandler):
-    def log(self, type: str, message: str, *arguments: Any) -> None:
-        """The server's own lines are not under test."""
 
 
 @dataclass
@@ -129,7 +124,7 @@ class Region:
 
 
 @contextmanager
-def listening(region: Region, peer: Peer) -> Iterator[None]:
+def cosigning(region: Region, peer: Peer) -> Iterator[None]:
     def application(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
         peer.asked.append(body)
@@ -143,16 +138,9 @@ def listening(region: Region, peer: Peer) -> Iterator[None]:
         start(f"{answer.status} said", [("Content-Type", answer.content_type)])
         return [answer.text.encode()]
 
-    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Quiet)
-    peer.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with listening(application) as port:
+        peer.url = f"http://127.0.0.1:{port}"
         yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture
@@ -169,7 +157,7 @@ def open_region(world: World, tmp_path: Path) -> Iterator[Callable[..., Region]]
                 held.callback(store.close)
                 peer = region.peers[name] = Peer(name, key, store)
                 peer.witness = Witness(name, store, lambda: region.trust, key)
-                held.enter_context(listening(region, peer))
+                held.enter_context(cosigning(region, peer))
             return region
 
         yield opened

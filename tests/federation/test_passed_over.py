@@ -15,6 +15,7 @@ from partner import ORDOS, WUZHONG, XINZHOU, YULIN, change_trust, members_of, ne
 from hub.errors import Code, Problem
 from hub.federation.passing import PassedOver
 from hub.log.entry import Refused
+from hub.store import Job
 
 pytestmark = pytest.mark.usefixtures("others_do_not_suffer")
 
@@ -301,6 +302,27 @@ def test_a_round_of_another_process_is_awaited(liar: Member, second: Member) -> 
     assert refusal(second, liar, index).code is Code.BUSY
     other._release(f"peer {liar.name}")
     assert pass_over(second, liar, index).index == index
+
+
+def test_a_peer_that_false_numbers_keep_stuck_is_read_anew(liar: Member, second: Member) -> None:
+    """As a hand-over's false word on its stream leaves it: nothing of it is believed any more, nothing comes twice."""
+    neighbourhood = second.neighbourhood()
+    with pytest.raises(Problem) as refused:
+        neighbourhood.readmit(liar.name, anew=True)
+    assert refused.value.code is Code.NOT_FOUND, "there is nothing to mend"
+    second.round(liar)
+    held = len(second.received())
+    state = second.state(liar)
+    false = replace(state, numbers={**state.numbers, ORDOS: state.numbers[ORDOS] + 9})
+    second.world.node.store.write(Job(lambda transaction: transaction.neighbours.put_peer(false)))
+    liar.world.partner(YULIN).deliver(liar.world.partner(YULIN).record(to=(ORDOS,)))
+    assert second.refusal(liar).code is Code.CONFLICT
+    with pytest.raises(Problem):
+        neighbourhood.readmit(liar.name, anew=False)
+    neighbourhood.readmit(liar.name, anew=True)
+    report = second.round(liar)
+    assert (report.new, report.known) == (1, held)
+    assert len(second.received()) == held + 1
 
 
 def test_where_a_peer_stands_is_forgotten_when_it_is_taken(liar: Member, second: Member) -> None:
